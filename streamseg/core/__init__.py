@@ -1,0 +1,1 @@
+"""What is decided: windows, silence, segments. Pure numpy: no clock, no randomness, no Kafka, no torch."""

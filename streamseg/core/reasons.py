@@ -1,0 +1,101 @@
+"""Why a score is what it is, in a marketer's words: the few feature groups that moved it most, with their facts.
+
+Arrives: how far each group moved the churn probability, and the features of the row. Leaves: reasons, strongest first.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from streamseg.core.features import COLUMN, GROUPS
+from streamseg.core.scores import Float32Array, Float64Array
+from streamseg.wire.outputs import Reason
+
+REASONS_LIMIT: Final = 3
+LEAST_CONTRIBUTION: Final = 0.005
+"""Groups that move the probability by less are noise to a reader; the strongest is named in any case."""
+
+
+def reasons_of(contribution: Float64Array, x: Float32Array) -> tuple[Reason, ...]:
+    """Name what moved one score.
+
+    Args:
+        contribution: (G,) churn probability as it is minus with each of `features.GROUPS` occluded.
+        x: (F,) the row that was scored.
+
+    Returns:
+        One to three reasons, strongest first.
+    """
+    order = sorted(range(len(GROUPS)), key=lambda group: -abs(contribution[group]))[:REASONS_LIMIT]
+    told = [group for group in order if abs(contribution[group]) >= LEAST_CONTRIBUTION] or order[:1]
+    return tuple(
+        Reason(
+            name=GROUPS[group].name,
+            direction="raises" if contribution[group] > 0 else "lowers",
+            contribution=round(float(contribution[group]), 4),
+            words=words(GROUPS[group].name, x),
+        )
+        for group in told
+    )
+
+
+def words(group: str, x: Float32Array) -> str:
+    """What the row shows of one group, for people.
+
+    >>> import numpy as np
+    >>> x = np.zeros(len(COLUMN), np.float32)
+    >>> x[COLUMN["recency_days"]] = np.log1p(45)
+    >>> words("silence", x)
+    'no touchpoint for 45 days'
+    """
+
+    def amount(feature: str) -> int:
+        return round(math.expm1(float(x[COLUMN[feature]])))
+
+    def total(*features: str) -> str:
+        return _count(sum(amount(feature) for feature in features), "")
+
+    match group:
+        case "silence":
+            days = amount("recency_days")
+            return f"no touchpoint for {_count(days, 'day')}" if days else "a touchpoint within the last day"
+        case "purchase_recency":
+            if x[COLUMN["never_outcome"]] > 0:
+                return f"no purchase yet, {_count(amount('age_days'), 'day')} after the first touchpoint"
+            return f"last purchase {_count(amount('outcome_recency_days'), 'day')} ago"
+        case "purchase_frequency":
+            days, age = amount("outcome_days"), amount("age_days")
+            return f"purchases on {_count(days, 'day')} in {_count(age, 'day')}"
+        case "recent_purchases":
+            return f"purchases on {_count(amount('window_outcome_days'), 'day')} of the running week"
+        case "spend":
+            return f"{amount('spend')} spent in all, {amount('spend_per_outcome_day')} a purchase day"
+        case "refunds":
+            return f"{round(100 * float(x[COLUMN['refund_share']]))} % of the spend was given back"
+        case "activity":
+            return f"{_count(amount('touchpoints'), 'touchpoint')} on {_count(amount('active_days'), 'day')}"
+        case "cart":
+            return f"{total('window_cart_add', 'window_checkout')} cart and checkout steps this week"
+        case "messages":
+            opened = total("window_email_open", "window_email_click", "window_push_open")
+            return f"{total('window_email_sent')} messages sent and {opened} opened or clicked this week"
+        case "advertising":
+            return f"{total('window_ad_click', 'window_social_engage')} advertising or social responses this week"
+        case "store_visits":
+            return f"{total('window_store_visit')} store visits this week"
+        case "support":
+            return f"{total('window_support_contact')} support contacts, {total('window_review')} reviews this week"
+        case "campaigns":
+            sent, used = total("window_campaign_sent"), total("window_coupon_redeemed")
+            return f"{sent} campaigns received, {used} coupons redeemed this week"
+        case "tenure":
+            return f"customer for {_count(amount('age_days'), 'day')}"
+        case _:
+            return "the rhythm of the weeks before"
+
+
+def _count(number: int, noun: str) -> str:
+    if not noun:
+        return str(number)
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,133 @@
+"""The truth as changelog rows and back: what a partition's table is rebuilt from after a restart.
+
+A customer row holds the life, the decisions, the newest summary and the remembered ids; closed summaries travel in
+chunks of 13 windows under keys of their own. Rows carry a version and a checksum; a row that fails either is refused.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import numpy as np
+
+from streamseg.core.features import Records
+from streamseg.core.rows import CUSTOMER, NEVER_MS, ROW_VERSION, SUMMARY
+from streamseg.core.table import CHUNK, CustomerTable
+from streamseg.errors import InvariantError
+
+_CUSTOMER_KEY: Final = b"c"
+_CHUNK_KEY: Final = b"w"
+_HEADER: Final = struct.Struct("<BI")  # version, crc32 of what follows
+_COUNTS: Final = struct.Struct("<BI")  # newest summaries (0 or 1), remembered ids
+_CHUNK_NUMBER: Final = struct.Struct(">q")
+
+Row = tuple[bytes, bytes | None]
+
+
+def seal(payload: bytes) -> bytes:
+    """Put version and checksum in front."""
+    return _HEADER.pack(ROW_VERSION, zlib.crc32(payload)) + payload
+
+
+def unseal(key: bytes, value: bytes) -> bytes:
+    """Check version and checksum and take them off.
+
+    Raises:
+        InvariantError: If the row is of another version or was changed.
+    """
+    version, checksum = _HEADER.unpack_from(value) if len(value) >= _HEADER.size else (0, 0)
+    payload = value[_HEADER.size :]
+    if version != ROW_VERSION or zlib.crc32(payload) != checksum:
+        raise InvariantError(
+            f"changelog row {key[:40]!r} has version {version} and {len(value)} bytes; expected version {ROW_VERSION} "
+            "with a matching checksum: run the release that wrote it, or rebuild the group's state from the input"
+        )
+    return payload
+
+
+def changed_rows(table: CustomerTable) -> list[Row]:
+    """Rows of everything that changed since the last call: customers touched, chunks closed, amended or dropped."""
+    newest = np.zeros(1, SUMMARY)
+    since_ms = table.watermark_ms - table.spec.allowed_lateness_ms
+    changed: list[Row] = []
+    touched = np.fromiter(table.touched, np.int64, len(table.touched))
+    lives = table.rows[touched]
+    at, _ = table.summaries.newest(touched)
+    for slot, record, life in zip(touched.tolist(), at.tolist(), lives, strict=True):
+        accepted = int(life["accepted"])
+        table.remembered.prune(slot, accepted, keep=table.spec.keep_ids, since_ms=since_ms)
+        hashes, times = table.remembered.of(slot, accepted)
+        newest = table.summaries.records[record : record + 1] if record >= 0 else newest[:0]
+        payload = b"".join(
+            (
+                _COUNTS.pack(len(newest), len(hashes)),
+                life.tobytes(),
+                newest.tobytes(),
+                hashes.tobytes(),
+                times.tobytes(),
+            )
+        )
+        changed.append((_CUSTOMER_KEY + table.customer_ids[slot], seal(payload)))
+    changed += _chunks(table)
+    table.touched.clear()
+    table.stale_chunks.clear()
+    return changed
+
+
+def _chunks(table: CustomerTable) -> Iterator[Row]:
+    for slot, chunk in table.stale_chunks:
+        closed = table.summaries.records[table.summaries.windows_of(slot)[1:]]
+        kept = closed[closed["window"] // CHUNK == chunk]
+        key = _CHUNK_KEY + _CHUNK_NUMBER.pack(chunk) + table.customer_ids[slot]
+        yield key, seal(kept.tobytes()) if len(kept) else None
+
+
+def restore(table: CustomerTable, rows: Mapping[bytes, bytes], *, watermark_ms: int, swept_ms: int) -> None:
+    """Fill an empty table from the last value of every changelog key.
+
+    Args:
+        table: Without customers.
+        rows: Customer and chunk rows; other keys are passed over.
+        watermark_ms, swept_ms: From the partition row.
+
+    Raises:
+        InvariantError: If a row is corrupt or of another version.
+    """
+    table.watermark_ms = watermark_ms
+    summaries: dict[int, list[Records]] = {}
+    for key, value in rows.items():
+        if key[:1] == _CUSTOMER_KEY:
+            payload = unseal(key, value)
+            slot = table.slot(key[1:])
+            newest_count, ids_count = _COUNTS.unpack_from(payload)
+            at = _COUNTS.size
+            table.rows[slot] = np.frombuffer(payload, CUSTOMER, 1, at)[0]
+            at += CUSTOMER.itemsize
+            summaries.setdefault(slot, []).append(np.frombuffer(payload, SUMMARY, newest_count, at))
+            at += SUMMARY.itemsize * newest_count
+            hashes = np.frombuffer(payload, np.uint64, ids_count, at)
+            times = np.frombuffer(payload, np.int64, ids_count, at + 8 * ids_count)
+            last = int(table.rows["accepted"][slot])
+            sequence = np.arange(last - ids_count + 1, last + 1)
+            if ids_count:
+                table.remembered.append(np.full(ids_count, slot), sequence, hashes, times)
+        elif key[:1] == _CHUNK_KEY:
+            slot = table.slot(key[1 + _CHUNK_NUMBER.size :])
+            summaries.setdefault(slot, []).append(np.frombuffer(unseal(key, value), SUMMARY))
+    for slot, parts in summaries.items():
+        records = np.concatenate(parts)
+        for record in records[np.argsort(records["window"])]:
+            made = table.summaries.push(np.array([slot]), int(record["window"]))
+            table.summaries.records[made] = record
+    _resume_sweep(table, swept_ms)
+
+
+def _resume_sweep(table: CustomerTable, swept_ms: int) -> None:
+    # A sweep that said nothing wrote no row, so a customer's own due time may lie before what the partition has swept.
+    slots = np.arange(len(table))
+    due_ms = table.rows["due_ms"][slots]
+    behind = slots[(due_ms <= swept_ms) & (due_ms != NEVER_MS)]
+    table.rows["due_ms"][behind] = table.next_due_ms(behind, np.full(len(behind), swept_ms))

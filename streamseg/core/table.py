@@ -1,0 +1,353 @@
+"""The truth about the customers of one partition: what they did, window by window, and what was decided about them.
+
+Arrives: a batch of touchpoints in partition order. Leaves: the steps to be scored, in order (`observe`, `sweep`), and
+the features of closed windows for the fold. Refuses to know the model, the clock and Kafka.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamseg.core.admission import ACCEPTED, NO_WATERMARK, Admitted, admit
+from streamseg.core.columns import grown, starts_of
+from streamseg.core.features import Records, step_features
+from streamseg.core.history import closed_features
+from streamseg.core.remembered import RememberedIds
+from streamseg.core.rows import BLANK, NEVER_MS, SUMMARY
+from streamseg.core.running import (
+    LIFE,
+    LIFE_FIELDS,
+    add_summary,
+    after_each,
+    life_after_each,
+    life_sums,
+    touchpoint_summaries,
+)
+from streamseg.core.scores import Float32Array
+from streamseg.core.spec import CoreSpec
+from streamseg.core.steps import Kind, Steps
+from streamseg.core.summaries import SummaryPool
+from streamseg.core.windows import DAY_MS, Int64Array
+from streamseg.wire.batch import TouchpointBatch
+
+CHUNK = 13
+"""Closed windows are persisted in chunks of so many; an anchor is always the start of a chunk."""
+
+
+class CustomerTable:
+    """Customers by slot (0, 1, … in order of appearance). `rows` is public: the decisions write their fields there."""
+
+    def __init__(self, spec: CoreSpec) -> None:
+        self.spec = spec
+        self.watermark_ms = NO_WATERMARK
+        self.rows: Records = np.full(64, BLANK)
+        self.customer_ids: list[bytes] = []
+        self.generation = np.zeros(64, np.int64)
+        """Counted up whenever a closed window of the customer changed: folds made before are void."""
+        self.summaries = SummaryPool()
+        self.remembered = RememberedIds()
+        self.touched: set[int] = set()
+        """Slots whose row must be persisted; the owner clears it."""
+        self.stale_chunks: set[tuple[int, int]] = set()
+        """(slot, chunk of closed windows) to be written again, or deleted if empty; the owner clears it."""
+        self._slot_of: dict[bytes, int] = {}
+        self._dropped_before = np.zeros(64, np.int64)
+        self._outcome = spec.outcome_by_code
+        self._due_queue = np.empty(0, np.int64)
+        self._due_ms = 0
+
+    def __len__(self) -> int:
+        return len(self.customer_ids)
+
+    # -- touchpoints ------------------------------------------------------------------------------------------------
+
+    def admit(self, batch: TouchpointBatch) -> tuple[Int64Array, Admitted]:
+        """Find each row's customer, judge the rows and move the watermark. Call once a batch, then `observe`."""
+        slots = self._slots(batch.customer_id)
+        admitted = admit(
+            slots,
+            batch.event_hash,
+            batch.event_ms,
+            accepted=self.rows["accepted"],
+            remembered=self.remembered,
+            watermark_ms=self.watermark_ms,
+            lateness_ms=self.spec.allowed_lateness_ms,
+            keep_ids=self.spec.keep_ids,
+        )
+        if len(batch):
+            self.watermark_ms = int(admitted.after_ms[-1])
+        self.touched.update(slots[admitted.status == ACCEPTED].tolist())
+        return slots, admitted
+
+    def observe(
+        self, batch: TouchpointBatch, slots: Int64Array, admitted: Admitted, *, model_key: int
+    ) -> Iterator[Steps]:
+        """Fold the accepted touchpoints in, and yield what is to be scored, in order.
+
+        At each yield the table stands as of the yielded rows, so that closed windows can be folded and decisions
+        written; take one, answer it, then take the next. `model_key` is the scorer's (0: none; nothing is reconciled).
+        """
+        rows = np.flatnonzero(admitted.status == ACCEPTED)
+        for run in self._runs(batch, slots, admitted, rows):
+            yield from self._observe_run(batch, slots, admitted, run, model_key)
+
+    def _runs(
+        self, batch: TouchpointBatch, slots: Int64Array, admitted: Admitted, rows: Int64Array
+    ) -> list[Int64Array]:
+        # A run lies in one window and holds no change of consent, except as its only row.
+        if not len(rows):
+            return []
+        cut = starts_of(self.spec.windows.index(admitted.after_ms[rows]))
+        withdrawn: dict[int, bool] = {}
+        for position in np.flatnonzero(batch.consent[rows] >= 0).tolist():
+            slot = int(slots[rows[position]])
+            now = not batch.consent[rows[position]]
+            if withdrawn.setdefault(slot, bool(self.rows["withdrawn"][slot])) != now:
+                withdrawn[slot] = now
+                cut[position] = True
+                cut[position + 1 : position + 2] = True
+        return np.split(rows, np.flatnonzero(cut)[1:])
+
+    def _observe_run(
+        self, batch: TouchpointBatch, slots: Int64Array, admitted: Admitted, run: Int64Array, model_key: int
+    ) -> Iterator[Steps]:
+        first = int(run[0])
+        slot = int(slots[first])
+        withdraws = batch.consent[first] == 0 and not self.rows["withdrawn"][slot]
+        if batch.consent[first] == 1:
+            self.rows["withdrawn"][slot] = 0
+        run = run[self.rows["withdrawn"][slots[run]] == 0]
+        run = run[np.argsort(slots[run], kind="stable")]
+        if not len(run):
+            return
+        who = slots[run]
+        heads = np.flatnonzero(starts_of(who))
+        yield from self._overdue(who[heads], admitted.before_ms[run[heads]], model_key)
+        if withdraws:  # a change of consent, so alone in its run
+            yield self._silent_steps("withdrawal", who[:1], admitted.after_ms[run], row=first)
+            self._wipe(slot)
+            return
+        instant_ms = admitted.after_ms[run]
+        window = self.spec.windows.index_of(int(instant_ms[0]))
+        self._drop_old(who[heads], self.spec.windows.anchor(window))
+        event_window = self.spec.windows.index(batch.event_ms[run])
+        one = touchpoint_summaries(batch, run, event_window, self._outcome, self.spec.windows)
+        for wave in self._waves(who, event_window < window):
+            yield self._touch(batch, run[wave], who[wave], one[wave], instant_ms[wave], window)
+
+    def _waves(self, who: Int64Array, amends: NDArray[np.bool_]) -> list[Int64Array]:
+        # A touchpoint of a closed window changes the fold that its customer's later rows start from: it opens a wave.
+        if not amends.any():
+            return [np.arange(len(who))]
+        starts = starts_of(who)
+        count = np.cumsum(amends)
+        number: Int64Array = count - (count[starts] - amends[starts])[np.cumsum(starts) - 1]
+        return [wave for turn in range(int(number.max()) + 1) if len(wave := np.flatnonzero(number == turn))]
+
+    def _touch(
+        self,
+        batch: TouchpointBatch,
+        rows: Int64Array,
+        who: Int64Array,
+        one: Records,
+        instant_ms: Int64Array,
+        window: int,
+    ) -> Steps:
+        starts = starts_of(who)
+        closed = one["window"] < window
+        for position in np.flatnonzero(closed).tolist():
+            self._amend(int(who[position]), one[position : position + 1])
+        one = np.where(closed, np.zeros(1, SUMMARY), one)
+
+        heads = np.flatnonzero(starts)
+        customers = who[heads]
+        at, newest = self.summaries.newest(customers)
+        is_open = newest == window
+        before_heads = np.zeros(len(customers), SUMMARY)
+        before_heads[is_open] = self.summaries.records[at[is_open]]
+        before_heads["window"] = window
+        of_head = np.cumsum(starts) - 1
+        before = before_heads[of_head]
+        after = after_each(who, one, before)
+        life = life_after_each(who, batch.event_ms[rows], self.rows[who], before, after)
+
+        lasts = np.append(heads[1:], len(who)) - 1
+        fresh = ~is_open & (after["active_days"][lasts] != 0)
+        for slot, closing in zip(customers[fresh].tolist(), newest[fresh].tolist(), strict=True):
+            if closing >= 0:
+                self.stale_chunks.add((slot, closing // CHUNK))
+        at[fresh] = self.summaries.push(customers[fresh], window)
+        kept = is_open | fresh
+        self.summaries.records[at[kept]] = after[lasts][kept]
+        for name in LIFE_FIELDS:
+            self.rows[name][customers] = life[name][lasts]
+        self.rows["assessed_ms"][customers] = instant_ms[lasts]
+        self.rows["due_ms"][customers] = self.spec.windows.start_ms(window + 1)
+        return self._steps("touch", window, who, rows, instant_ms, after, life, self._outcome[batch.type_code[rows]])
+
+    def _amend(self, slot: int, one: Records) -> None:
+        window = int(one["window"][0])
+        head_window = int(self.summaries.newest(np.array([slot]))[1][0])
+        at = np.array([self.summaries.place(slot, window)])
+        record = self.summaries.records[at]
+        had = life_sums(record)
+        add_summary(record, one)
+        self.summaries.records[at] = record
+        life = self.rows[slot : slot + 1]
+        for name, have in life_sums(record).items():
+            life[name] += have - had[name]
+        life["last_outcome_ms"] = np.maximum(life["last_outcome_ms"], one["last_outcome_ms"])
+        self.generation[slot] += 1
+        if window < head_window:
+            self.stale_chunks.add((slot, window // CHUNK))
+        elif window > head_window >= 0:
+            self.stale_chunks.add((slot, head_window // CHUNK))
+
+    def _drop_old(self, customers: Int64Array, anchor: int) -> None:
+        # What is older than the anchor is never folded again; of it only the latest times are still asked for.
+        pending = customers[self._dropped_before[customers] < anchor]
+        self._dropped_before[pending] = anchor
+        for slot in pending[self.rows["touchpoints"][pending] > 0].tolist():
+            dropped = self.summaries.drop_before(slot, anchor)
+            if len(dropped):
+                row = self.rows[slot : slot + 1]
+                row["base_last_ms"] = max(int(row["base_last_ms"][0]), int(dropped["last_ms"].max()))
+                latest = int(dropped["last_outcome_ms"].max())
+                row["base_last_outcome_ms"] = max(int(row["base_last_outcome_ms"][0]), latest)
+                self.stale_chunks.update((slot, int(window) // CHUNK) for window in dropped["window"])
+
+    def _wipe(self, slot: int) -> None:
+        windows = self.summaries.drop_before(slot, int(np.iinfo(np.int64).max))["window"]
+        self.stale_chunks.update((slot, int(window) // CHUNK) for window in windows)
+        accepted = self.rows["accepted"][slot]
+        self.rows[slot] = BLANK
+        self.rows["accepted"][slot] = accepted
+        self.rows["withdrawn"][slot] = 1
+        self.generation[slot] += 1
+
+    # -- silence ----------------------------------------------------------------------------------------------------
+
+    def backlog(self) -> int:
+        """Customers who are due at a boundary that the watermark has passed and who were not yet looked at."""
+        return int(np.count_nonzero(self.rows["due_ms"][: len(self)] <= self.watermark_ms))
+
+    def sweep(self, limit: int, *, model_key: int) -> Iterator[Steps]:
+        """Look at up to `limit` due customers, earliest boundary first; yields steps as `observe` does."""
+        left = limit
+        while left > 0:
+            if not len(self._due_queue):
+                due = self.rows["due_ms"][: len(self)]
+                self._due_ms = int(due.min(initial=NEVER_MS))
+                if self._due_ms > self.watermark_ms:
+                    return
+                self._due_queue = np.flatnonzero(due == self._due_ms)
+            slots, self._due_queue = self._due_queue[:left], self._due_queue[left:]
+            slots = slots[self.rows["due_ms"][slots] == self._due_ms]  # others were overtaken by a touchpoint
+            left -= len(slots)
+            if len(slots):
+                yield from self._overdue(slots, np.full(len(slots), self._due_ms), model_key)
+
+    def swept_ms(self) -> int:
+        """The latest boundary at which every customer was looked at; NO_WATERMARK before the first."""
+        if self.watermark_ms == NO_WATERMARK:
+            return NO_WATERMARK
+        due_ms = int(self.rows["due_ms"][: len(self)].min(initial=NEVER_MS))
+        windows = self.spec.windows
+        return windows.start_ms(windows.index_of(min(due_ms - 1, self.watermark_ms)))
+
+    def next_due_ms(self, slots: Int64Array, after_ms: Int64Array) -> Int64Array:
+        """The first boundary after an instant, or NEVER_MS once a customer was silent for too many windows."""
+        windows = self.spec.windows
+        window = windows.index(after_ms) + 1
+        limit = windows.index(self.rows["last_ms"][slots]) + self.spec.silent_windows
+        return np.where(window <= limit, windows.origin_ms + window * windows.length_ms, NEVER_MS)
+
+    def _overdue(self, customers: Int64Array, until_ms: Int64Array, model_key: int) -> Iterator[Steps]:
+        """What lies before each (distinct) customer's next row: the change of model, then every boundary due."""
+        changed = (self.rows["model_key"][customers] != model_key) & (self.rows["model_key"][customers] != 0)
+        if model_key and changed.any():
+            yield from self._reconcile(customers[changed])
+        while True:
+            due = self.rows["due_ms"][customers]
+            pending = due <= until_ms
+            if not pending.any():
+                return
+            due_ms = int(due[pending].min())
+            slots = customers[pending & (due == due_ms)]
+            yield self._silent_steps("silence", slots, np.full(len(slots), due_ms))
+            self.rows["due_ms"][slots] = self.next_due_ms(slots, np.full(len(slots), due_ms))
+
+    def _reconcile(self, customers: Int64Array) -> Iterator[Steps]:
+        instant_ms = self.rows["assessed_ms"][customers]
+        windows = self.spec.windows.index(instant_ms)
+        for window in np.unique(windows).tolist():
+            here = windows == window
+            yield self._silent_steps("reconcile", customers[here], instant_ms[here])
+
+    def _silent_steps(self, kind: Kind, slots: Int64Array, instant_ms: Int64Array, row: int = -1) -> Steps:
+        window = self.spec.windows.index_of(int(instant_ms[0]))
+        at, newest = self.summaries.newest(slots)
+        summary = np.zeros(len(slots), SUMMARY)
+        is_open = newest == window
+        summary[is_open] = self.summaries.records[at[is_open]]
+        summary["window"] = window
+        life = np.empty(len(slots), LIFE)
+        for name in LIFE_FIELDS:
+            life[name] = self.rows[name][slots]
+        none = np.zeros(len(slots), np.bool_)
+        return self._steps(kind, window, slots, np.full(len(slots), row), instant_ms, summary, life, none)
+
+    # -- what the model reads -----------------------------------------------------------------------------------------
+
+    def first_window(self, slots: Int64Array) -> Int64Array:
+        """Index of the window of each customer's first touchpoint."""
+        return self.spec.windows.index(self.rows["first_ms"][slots])
+
+    def closed_features(self, slots: Int64Array, start: int, stop: int) -> Float32Array:
+        """(stop - start, N, F) features of each distinct customer's windows `start` … `stop` - 1, as they closed."""
+        return closed_features(self.rows, self.summaries, slots, start, stop, self.spec.windows)
+
+    def _steps(
+        self,
+        kind: Kind,
+        window: int,
+        slot: Int64Array,
+        row: Int64Array,
+        instant_ms: Int64Array,
+        summary: Records,
+        life: Records,
+        is_outcome: NDArray[np.bool_],
+    ) -> Steps:
+        age_ms = instant_ms - life["first_ms"]
+        gated = (life["touchpoints"] < self.spec.gate_touchpoints) | (age_ms < self.spec.gate_age_days * DAY_MS)
+        quiet_ms = instant_ms - np.maximum(life["last_outcome_ms"], life["first_ms"])
+        x = step_features(summary, life, instant_ms, self.spec.windows)
+        return Steps(kind, window, slot, row, instant_ms, x, is_outcome, gated, quiet_ms)
+
+    # -- slots and restored truth -------------------------------------------------------------------------------------
+
+    def _slots(self, customer_ids: Sequence[bytes]) -> Int64Array:
+        known = self._slot_of
+        slots = [known.get(customer_id, -1) for customer_id in customer_ids]
+        if -1 in slots:
+            slots = [self.slot(customer_id) for customer_id in customer_ids]
+        return np.array(slots, np.int64)
+
+    def slot(self, customer_id: bytes) -> int:
+        """The customer's slot, a new one where the customer is unknown."""
+        slot = self._slot_of.setdefault(customer_id, len(self.customer_ids))
+        if slot == len(self.customer_ids):
+            self.customer_ids.append(customer_id)
+            self._reserve(slot + 1)
+        return slot
+
+    def _reserve(self, size: int) -> None:
+        if size > len(self.rows):
+            self.rows = grown(self.rows, size, BLANK)
+            self.generation = grown(self.generation, size, 0)
+            self._dropped_before = grown(self._dropped_before, size, 0)
+            self.summaries.reserve(len(self.rows))
+            self.remembered.reserve(len(self.rows))

@@ -1,0 +1,55 @@
+"""What a partition's table is rebuilt from: its changelog partition, read to the end that the fence has fixed.
+
+A changelog partition arrives; the last value of every key leaves, and what the partition row says about the input is
+compared with what Kafka says. It refuses to know what is in a row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from aiokafka import TopicPartition
+
+from streamseg.errors import TransientError
+from streamseg.kafka.client import KafkaAccess, open_reader
+
+STALL_LIMIT_S: Final = 60.0
+"""A restore that gets nothing for so long is given up and begun again."""
+
+
+async def restore(access: KafkaAccess, changelog: TopicPartition) -> dict[bytes, bytes]:
+    """Read the changelog partition from its beginning to the end that it has now.
+
+    Call it after the fence: then nothing can be added before its end any more, and all up to it is decided.
+
+    Returns:
+        The last value of each key; keys whose last value is a tombstone are absent.
+
+    Raises:
+        TransientError: If the brokers give nothing for a minute.
+    """
+    rows: dict[bytes, bytes] = {}
+    async with open_reader(access) as consumer:
+        consumer.assign([changelog])
+        end = (await consumer.end_offsets([changelog]))[changelog]
+        await consumer.seek_to_beginning(changelog)
+        loop = asyncio.get_running_loop()
+        moved_at, position = loop.time(), await consumer.position(changelog)
+        # Not "last offset = end - 1": transaction markers take offsets and are never returned.
+        while position < end:
+            records = (await consumer.getmany(changelog, timeout_ms=200)).get(changelog, [])
+            for record in records:
+                if record.value is None:
+                    rows.pop(record.key, None)
+                else:
+                    rows[record.key] = record.value
+            before, position = position, await consumer.position(changelog)
+            if position > before:
+                moved_at = loop.time()
+            elif loop.time() - moved_at > STALL_LIMIT_S:
+                raise TransientError(
+                    f"restore of {changelog.topic}[{changelog.partition}] stands at offset {position} of {end} for "
+                    f"{STALL_LIMIT_S:.0f} s; check that the brokers answer"
+                )
+    return rows

@@ -1,0 +1,228 @@
+"""The model registry: a compacted topic that holds artefacts by version and one pointer, `current`.
+
+Bytes of artefacts arrive; versions and bytes leave. Both are written in one transaction under the registry's own
+transactional id, the pointer last, so a reader of committed records never meets a pointer without its artefact. It
+refuses to know what a model is: that is `model.artifact`'s.
+
+    artifact/<version>/<i>   at most 900 KB of the artefact's bytes
+    artifact/<version>       {"chunks": n, "bytes": n, "sha256": "..."}
+    current                  {"version": "...", "before": ["...", ...]}   what a rollback goes back to, newest first
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from streamseg.errors import ConfigError, TransientError
+from streamseg.kafka.client import KafkaAccess, open_reader, stop_within, transactional_producer
+from streamseg.wire.topics import MODELS
+
+CHUNK_BYTES: Final = 900_000
+"""Below every broker's default limit of 1 MiB a record."""
+CURRENT: Final = b"current"
+ARTIFACT: Final = b"artifact/"
+KEPT_BEFORE: Final = 20
+"""How many earlier versions the pointer remembers."""
+WRITE_LIMIT_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredModel:
+    """One version in the registry."""
+
+    version: str
+    size: int
+    """Bytes."""
+    stored_ms: int
+    """Broker's time of its record, milliseconds UTC."""
+    is_current: bool
+    data: bytes = field(repr=False)
+
+
+@dataclass(slots=True)
+class Registry:
+    """What the records read so far amount to."""
+
+    current: str | None = None
+    before: tuple[str, ...] = ()
+    _heads: dict[str, tuple[dict[str, Any], int]] = field(default_factory=dict)
+    _chunks: dict[bytes, bytes] = field(default_factory=dict)
+
+    def apply(self, key: bytes, value: bytes | None, timestamp_ms: int) -> None:
+        """Take one record, in the order of the topic. Keys of other kinds are left alone."""
+        if key == CURRENT:
+            pointer = orjson.loads(value) if value else {"version": None, "before": []}
+            self.current, self.before = pointer["version"], tuple(pointer["before"])
+        elif key.startswith(ARTIFACT):
+            version, _, chunk = key[len(ARTIFACT) :].decode().partition("/")
+            if value is None:
+                self._chunks.pop(key, None)
+                if not chunk:
+                    self._heads.pop(version, None)
+            elif chunk:
+                self._chunks[key] = value
+            else:
+                self._heads[version] = (orjson.loads(value), timestamp_ms)
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """All stored versions, the oldest first."""
+        return tuple(self._heads)
+
+    def model(self, version: str) -> StoredModel:
+        """Put the artefact of a version together.
+
+        Raises:
+            ConfigError: If there is no such version, or its bytes are not those that were published.
+        """
+        if version not in self._heads:
+            known = ", ".join(self.versions) or "none"
+            raise ConfigError(f"model {version!r} is not in the registry (there: {known}); see `streamseg models list`")
+        head, stored_ms = self._heads[version]
+        data = b"".join(self._chunks.get(_chunk_key(version, i), b"") for i in range(head["chunks"]))
+        if hashlib.sha256(data).hexdigest() != head["sha256"]:
+            raise ConfigError(
+                f"model {version!r} in the registry is damaged: {len(data)} of {head['bytes']} bytes are there or they "
+                f"are others; publish it again with `streamseg models publish FILE`"
+            )
+        return StoredModel(version, len(data), stored_ms, version == self.current, data)
+
+
+async def read(access: KafkaAccess, *, topic: str = MODELS) -> Registry:
+    """Read the registry to its present end."""
+    async with open_reader(access) as consumer:
+        registry = Registry()
+        await _read_to_end(consumer, TopicPartition(topic, 0), registry)
+        return registry
+
+
+async def follow(access: KafkaAccess, *, topic: str = MODELS) -> AsyncIterator[Registry]:
+    """Yield the registry as it is at its present end, then again after each change; without a group, without end.
+
+    The same object each time: take from it what is needed before asking for more.
+    """
+    async with open_reader(access) as consumer:
+        where, registry = TopicPartition(topic, 0), Registry()
+        await _read_to_end(consumer, where, registry)
+        yield registry
+        while True:
+            if _apply(await consumer.getmany(where, timeout_ms=1_000), registry):
+                yield registry
+
+
+async def publish(
+    access: KafkaAccess, version: str, data: bytes, *, make_current: bool = True, topic: str = MODELS
+) -> None:
+    """Store an artefact and, unless told otherwise, point at it: both or neither.
+
+    Raises:
+        ConfigError: If the registry's topic is missing or may not be written.
+        TransientError: If the brokers did not answer; publishing the same version again is harmless.
+    """
+
+    def records(registry: Registry) -> list[tuple[bytes, bytes]]:
+        chunks = [data[at : at + CHUNK_BYTES] for at in range(0, len(data), CHUNK_BYTES)]
+        head = {"chunks": len(chunks), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        written = [(_chunk_key(version, i), chunk) for i, chunk in enumerate(chunks)]
+        written.append((ARTIFACT + version.encode(), orjson.dumps(head)))
+        if make_current and registry.current != version:
+            written.append(_pointer(version, _ahead(registry.current, registry.before)))
+        return written
+
+    await _write(access, topic, records)
+
+
+async def promote(access: KafkaAccess, version: str, *, topic: str = MODELS) -> None:
+    """Point at a stored version.
+
+    Raises:
+        ConfigError: If it is not stored, or damaged.
+    """
+
+    def records(registry: Registry) -> list[tuple[bytes, bytes]]:
+        registry.model(version)
+        return [] if registry.current == version else [_pointer(version, _ahead(registry.current, registry.before))]
+
+    await _write(access, topic, records)
+
+
+async def rollback(access: KafkaAccess, *, topic: str = MODELS) -> str:
+    """Point at the version before the current one, and return it.
+
+    Raises:
+        ConfigError: If there was none, or it is damaged.
+    """
+    back_to: list[str] = []
+
+    def records(registry: Registry) -> list[tuple[bytes, bytes]]:
+        if not registry.before:
+            raise ConfigError(
+                f"no model was current before {registry.current!r}; choose one with `streamseg models promote VERSION`"
+            )
+        back_to.append(registry.before[0])
+        registry.model(registry.before[0])
+        return [_pointer(registry.before[0], registry.before[1:])]
+
+    await _write(access, topic, records)
+    return back_to[0]
+
+
+async def _write(
+    access: KafkaAccess, topic: str, records: Callable[[Registry], list[tuple[bytes, bytes]]]
+) -> None:
+    """Fence other writers, read what is there, and write what `records` makes of it, in one transaction."""
+    producer = transactional_producer(
+        access, transactional_id=f"{topic}-registry", transaction_timeout_ms=round(WRITE_LIMIT_S * 1000)
+    )
+    try:
+        async with asyncio.timeout(WRITE_LIMIT_S):
+            await producer.start()
+            await producer.partitions_for(topic)
+            written = records(await read(access, topic=topic))
+            if not written:
+                return
+            async with producer.transaction():
+                deliveries = [await producer.send(topic, value, key, partition=0) for key, value in written]
+                await asyncio.gather(*deliveries)
+    except (KafkaError, TimeoutError, OSError) as reason:
+        raise TransientError(
+            f"the registry topic {topic!r} could not be written: {reason!r}; check that it exists (`streamseg topics "
+            f"create`) and that the brokers answer, then try again"
+        ) from reason
+    finally:
+        await stop_within(producer)
+
+
+async def _read_to_end(consumer: AIOKafkaConsumer, where: TopicPartition, registry: Registry) -> None:
+    consumer.assign([where])
+    end = (await consumer.end_offsets([where]))[where]
+    await consumer.seek_to_beginning(where)
+    while await consumer.position(where) < end:
+        _apply(await consumer.getmany(where, timeout_ms=200), registry)
+
+
+def _apply(batches: dict[TopicPartition, list[Any]], registry: Registry) -> bool:
+    for records in batches.values():
+        for record in records:
+            registry.apply(record.key, record.value, record.timestamp)
+    return bool(batches)
+
+
+def _chunk_key(version: str, i: int) -> bytes:
+    return ARTIFACT + f"{version}/{i}".encode()
+
+
+def _pointer(version: str, before: tuple[str, ...]) -> tuple[bytes, bytes]:
+    return CURRENT, orjson.dumps({"version": version, "before": before[:KEPT_BEFORE]})
+
+
+def _ahead(current: str | None, before: tuple[str, ...]) -> tuple[str, ...]:
+    return before if current is None else (current, *before)

@@ -1,0 +1,224 @@
+"""The transaction of one input partition: outputs, changelog rows and the input offset become visible together or not at all.
+
+What a batch brought about arrives; nothing is returned, it stands in Kafka. It refuses to retry a commit: once the fate of
+a commit is unknown, only fencing again and reading what was committed tells the truth.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    InvalidProducerEpoch,
+    KafkaError,
+    MessageSizeTooLargeError,
+    ProducerFenced,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+    UnknownTopicOrPartitionError,
+)
+
+from streamseg.errors import ConfigError, InvariantError, TransientError
+from streamseg.kafka.client import BATCH_BYTES, KafkaAccess, stop_within, transactional_producer
+from streamseg.kafka.partitioner import partition_of
+
+COMMIT_LIMIT_S: Final = 30.0
+"""A commit that takes longer is given up as unknown; the brokers abort an open transaction after the same time."""
+
+Headers = Sequence[tuple[str, bytes]]
+_Record = tuple[bytes | None, bytes | None, Headers]
+
+
+class Outgoing(Protocol):
+    """One record that leaves; `wire.outputs.Output` is one. A value of None is a tombstone, a key of None a dead letter's."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Headers: ...
+
+
+class PartitionFenced(TransientError):
+    """Another worker has this input partition now, or our transaction was open for too long. Give up this partition."""
+
+
+class CommitUnknown(TransientError):
+    """The commit may or may not have happened. Fence again, drop the table, restore, and go on from what was committed."""
+
+
+class PartitionTransactions:
+    """The transactional producer of one input partition of one group.
+
+    Each input partition has a transactional id of its own: a worker that lost the partition is fenced by the next owner's
+    `fence`, whatever the group's coordinator thinks. (With one id a worker, a zombie's commit doubles every output.)
+    """
+
+    def __init__(
+        self,
+        access: KafkaAccess,
+        *,
+        group_id: str,
+        source: TopicPartition,
+        changelog: str,
+        commit_limit_s: float = COMMIT_LIMIT_S,
+    ) -> None:
+        self.transactional_id: Final = f"{group_id}-{source.topic}-{source.partition}"
+        self._access = access
+        self._group_id = group_id
+        self._source = source
+        self._changelog = TopicPartition(changelog, source.partition)
+        self._commit_limit_s = commit_limit_s
+        self._producer: AIOKafkaProducer | None = None
+
+    async def fence(self) -> None:
+        """Become the only writer of this partition: whatever an earlier owner has open is aborted or completed by now.
+
+        Read the committed offset and the end of the changelog only after this has returned.
+        """
+        await self.close()
+        producer = transactional_producer(
+            self._access,
+            transactional_id=self.transactional_id,
+            transaction_timeout_ms=round(self._commit_limit_s * 1000),
+        )
+        try:
+            async with asyncio.timeout(self._commit_limit_s):
+                await producer.start()
+        except BaseException:
+            await stop_within(producer)
+            raise
+        self._producer = producer
+
+    async def commit(
+        self, outputs: Iterable[Outgoing], rows: Iterable[tuple[bytes, bytes | None]], *, next_offset: int
+    ) -> None:
+        """Make this batch visible: all of it, or nothing.
+
+        Args:
+            outputs: Records for the output topics; partitioned by their key.
+            rows: Changelog rows (key, value or tombstone), for the changelog partition of this input partition.
+            next_offset: Offset of the first input record that is not part of this batch.
+
+        Raises:
+            PartitionFenced: Another producer of the same id was started. Nothing of this batch is visible.
+            CommitUnknown: A time-out or a lost connection. Don't call again before `fence`.
+            ConfigError: A topic is missing, too narrow for a record, or not allowed to us. Nothing is visible.
+        """
+        producer = self._producer
+        if producer is None:
+            raise InvariantError(f"commit of {self.transactional_id!r} without a fence before it; call fence() first")
+        try:
+            async with asyncio.timeout(self._commit_limit_s):
+                await producer.begin_transaction()
+                _look_at(producer._txn_manager.wait_for_transaction_end())
+                await self._send(producer, outputs, rows)
+                await producer.send_offsets_to_transaction({self._source: next_offset}, self._group_id)
+                await producer.commit_transaction()
+        except BaseException as reason:
+            # Whatever it was, this producer never commits again.
+            self._producer = None
+            await stop_within(producer)
+            raise self._judge(reason) from reason
+
+    async def close(self) -> None:
+        """Drop the producer. A transaction that is still open is aborted by the next fence, or by the brokers in time."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await stop_within(producer)
+
+    async def _send(
+        self, producer: AIOKafkaProducer, outputs: Iterable[Outgoing], rows: Iterable[tuple[bytes, bytes | None]]
+    ) -> None:
+        by_partition: dict[TopicPartition, list[_Record]] = defaultdict(list)
+        widths: dict[str, int] = {}
+        for output in outputs:
+            if output.topic not in widths:
+                widths[output.topic] = len(await producer.partitions_for(output.topic))
+            width = widths[output.topic]
+            # A record without a key goes where it came from, so that the same batch always makes the same outputs.
+            partition = self._source.partition % width if output.key is None else partition_of(output.key, width)
+            by_partition[TopicPartition(output.topic, partition)].append((output.key, output.value, output.headers))
+        by_partition[self._changelog].extend((key, value, ()) for key, value in rows)
+        sent = [self._send_partition(producer, where, records) for where, records in by_partition.items() if records]
+        # Look at every delivery: aiokafka's commit waits for the batches but doesn't ask whether they failed.
+        failures = [done for done in await asyncio.gather(*sent, return_exceptions=True) if done is not None]
+        for failure in failures:
+            raise failure
+
+    @staticmethod
+    async def _send_partition(
+        producer: AIOKafkaProducer, where: TopicPartition, records: list[_Record]
+    ) -> None:
+        now_ms = time.time_ns() // 1_000_000
+        deliveries = []
+        batch = producer.create_batch()
+        for key, value, headers in records:
+            # None says that the batch is full: batches cost an eighth of `send`, which makes a future for each record.
+            if batch.append(timestamp=now_ms, key=key, value=value, headers=list(headers)) is None:
+                deliveries.append(_look_at(await producer.send_batch(batch, where.topic, partition=where.partition)))
+                batch = producer.create_batch()
+                batch.append(timestamp=now_ms, key=key, value=value, headers=list(headers))
+        deliveries.append(_look_at(await producer.send_batch(batch, where.topic, partition=where.partition)))
+        try:
+            await asyncio.gather(*deliveries)
+        except MessageSizeTooLargeError as reason:
+            largest = max(len(key or b"") + len(value or b"") for key, value, _ in records)
+            raise ConfigError(
+                f"topic {where.topic!r} refuses a batch whose largest record has {largest} bytes; "
+                f"raise its max.message.bytes to at least {max(largest, BATCH_BYTES) + 4096}"
+            ) from reason
+
+    def _judge(self, reason: BaseException) -> BaseException:
+        """Say what a failed commit means for this partition."""
+        if isinstance(reason, ConfigError | asyncio.CancelledError):
+            return reason
+        chain = list(_causes(reason))
+        if any(isinstance(cause, ProducerFenced | InvalidProducerEpoch) for cause in chain):
+            return PartitionFenced(
+                f"transactional id {self.transactional_id!r} was fenced: another worker has "
+                f"{self._source.topic}[{self._source.partition}], or the transaction stood open for over "
+                f"{self._commit_limit_s:.0f} s; this worker gives the partition up"
+            )
+        for cause in chain:
+            if (remedy := _remedy(cause)) is not None:
+                return ConfigError(f"commit of {self.transactional_id!r} is refused: {cause!r}; {remedy}")
+        if isinstance(reason, KafkaError | TimeoutError | OSError):
+            return CommitUnknown(
+                f"commit of {self.transactional_id!r} ended in {reason!r}: it may or may not stand; restoring"
+            )
+        return reason
+
+
+_REMEDIES: Final[Mapping[type[Exception], str]] = {
+    UnknownTopicOrPartitionError: "create the topics with `streamseg topics create`",
+    TopicAuthorizationFailedError: "allow this user Write and Describe on the topic",
+    GroupAuthorizationFailedError: "allow this user Read on the consumer group",
+    TransactionalIdAuthorizationFailed: "allow this user Write and Describe on the transactional id",
+}
+
+
+def _remedy(cause: BaseException) -> str | None:
+    return next((words for kind, words in _REMEDIES.items() if isinstance(cause, kind)), None)
+
+
+def _look_at(future: asyncio.Future[Any]) -> asyncio.Future[Any]:
+    """Mark a future's error as seen: when one fails they all do, and only the first is worth a line in the log."""
+    future.add_done_callback(lambda done: None if done.cancelled() else done.exception())
+    return future
+
+
+def _causes(reason: BaseException | None) -> Iterable[Any]:
+    """The exception and everything that it was raised from: aiokafka wraps what ended its sender."""
+    while reason is not None:
+        yield reason
+        reason = reason.__cause__ or reason.__context__

@@ -1,0 +1,258 @@
+"""A model as bytes: safetensors with its manifest inside, and a loader that refuses whatever it can't vouch for.
+
+Arrives: a network and what was learnt around it. Leaves: bytes for a file or the registry topic, and back a scorer.
+Never pickle, never ``torch.load``: both run what they read. Knows no path, no clock and no Kafka.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from streamseg.core.features import FEATURES
+from streamseg.core.windows import WindowSpec
+from streamseg.errors import ConfigError
+from streamseg.model.behaviours import Behaviours
+from streamseg.model.calibrate import Calibration
+from streamseg.model.network import Network
+from streamseg.model.scorer import NetworkScorer
+from streamseg.wire.vocabulary import TYPES
+
+FORMAT_VERSION: Final = 1
+TOLERANCE: Final = 1e-5
+"""How far the golden batch may move between two kinds of CPU, relative above 1 and absolute below."""
+GOLDEN_ROWS: Final = 8
+REMEDY: Final = "train a new model with `streamseg train`"
+_GOLDEN: Final = ("golden.state", "golden.x", "golden.advanced", "golden.scores")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What is known of a model besides its numbers; JSON in the artefact, shown by `streamseg models list`."""
+
+    features: tuple[str, ...]
+    types: tuple[str, ...]
+    window_length_days: int
+    window_origin_ms: int
+    horizon_days: float
+    outcome_types: tuple[str, ...]
+    encoder: str
+    hidden: int
+    data_from_ms: int
+    data_until_ms: int
+    """The model has seen nothing after this; it also stands for the time of creation, so equal data gives equal bytes."""
+    customers: int
+    calibration: Mapping[str, float]
+    behaviours: Mapping[str, Any]
+    """names, centres (K, 3), mean (3), scale (3)."""
+    metrics: Mapping[str, float]
+    parent: str | None
+    """Version of the model that this one was meant to replace."""
+    format_version: int = FORMAT_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """An artefact that was read and found sound."""
+
+    manifest: Manifest
+    digest: str
+    """SHA-256 over manifest and tensors, hexadecimal."""
+    scorer: NetworkScorer
+
+    @property
+    def version(self) -> str:
+        """First 12 hexadecimal digits of the digest."""
+        return self.digest[:12]
+
+
+def pack(
+    network: Network,
+    *,
+    spec: WindowSpec,
+    outcome_types: Sequence[str],
+    data_from_ms: int,
+    data_until_ms: int,
+    customers: int,
+    calibration: Calibration,
+    behaviours: Behaviours,
+    metrics: Mapping[str, float],
+    parent: str | None = None,
+) -> bytes:
+    """Write the artefact: the same model gives the same bytes.
+
+    Raises:
+        ConfigError: If the model isn't finite, in its numbers or on the golden batch.
+    """
+    manifest = Manifest(
+        features=FEATURES,
+        types=TYPES,
+        window_length_days=spec.length_days,
+        window_origin_ms=spec.origin_ms,
+        horizon_days=calibration.horizon_days,
+        outcome_types=tuple(sorted(outcome_types)),
+        encoder=network.encoder,
+        hidden=network.hidden,
+        data_from_ms=data_from_ms,
+        data_until_ms=data_until_ms,
+        customers=customers,
+        calibration=asdict(calibration),
+        behaviours={
+            "names": behaviours.names,
+            "centres": behaviours.centres.tolist(),
+            "mean": behaviours.mean.tolist(),
+            "scale": behaviours.scale.tolist(),
+        },
+        metrics=dict(metrics),
+        parent=parent,
+    )
+    tensors = {name: np.ascontiguousarray(value.numpy()) for name, value in network.state_dict().items()}
+    _refuse_unless_finite(tensors)
+    # Around the training mean, and not of real customers: an artefact holds nobody's data.
+    random = np.random.default_rng(0)
+    x = (tensors["mean"] + tensors["std"] * random.normal(size=(GOLDEN_ROWS, network.features))).astype(np.float32)
+    state = random.uniform(-1.0, 1.0, (GOLDEN_ROWS, network.state_size)).astype(np.float32)
+    scorer = NetworkScorer(network, calibration=calibration, behaviours=behaviours, digest="0" * 64)
+    golden = (state, x, *_golden_outputs(scorer, state, x))
+    tensors.update(zip(_GOLDEN, golden, strict=True))
+    _refuse_unless_finite(tensors)
+    described = asdict(manifest)
+    described["sha256"] = _digest(described, tensors)
+    # One metadata key: safetensors keeps metadata in a hash map, and two keys would come out in any order.
+    return save_tensors(tensors, metadata={"manifest": _canonical(described)})
+
+
+def load(data: bytes, *, spec: WindowSpec) -> Artifact:
+    """Read an artefact, and refuse it unless it is whole, meant for this program, finite, and computes what it did.
+
+    Raises:
+        ConfigError: With what is wrong and what to do.
+    """
+    described = read_manifest(data)
+    try:
+        tensors: dict[str, NDArray[Any]] = load_tensors(data)
+    except SafetensorError as error:
+        raise ConfigError(f"model artefact is corrupt ({error}); copy it again or {REMEDY}") from error
+    digest = described.pop("sha256", None)
+    if digest != _digest(described, tensors):
+        raise ConfigError(f"model artefact is corrupt (its SHA-256 is not the one in it); copy it again or {REMEDY}")
+    try:
+        manifest = Manifest(**described)
+        network, calibration, behaviours = _build(manifest, tensors, spec)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"model artefact is malformed ({error}); {REMEDY}") from error
+    _refuse_unless_finite(tensors)
+    scorer = NetworkScorer(network, calibration=calibration, behaviours=behaviours, digest=str(digest))
+    state, x, *expected = (tensors[name] for name in _GOLDEN)
+    worst = max(
+        float((np.abs(a - b) / np.maximum(np.abs(b), 1.0)).max())
+        for a, b in zip(_golden_outputs(scorer, state, x), expected, strict=True)
+    )
+    if not worst <= TOLERANCE:
+        raise ConfigError(
+            f"model {digest[:12]} computes its golden batch {worst:.1e} off; the limit is {TOLERANCE:.0e}: {REMEDY}"
+        )
+    return Artifact(manifest=manifest, digest=str(digest), scorer=scorer)
+
+
+def read_manifest(data: bytes) -> dict[str, Any]:
+    """The manifest as it stands in the bytes, its format checked and nothing else: enough to list models.
+
+    Raises:
+        ConfigError: If the bytes aren't an artefact of this format.
+    """
+    try:
+        size = int.from_bytes(data[:8], "little")
+        if len(data) < 8 or size > len(data) - 8:
+            raise ValueError(f"it ends after {len(data)} bytes")
+        header = json.loads(data[8 : 8 + size])
+        described: dict[str, Any] = json.loads(header["__metadata__"]["manifest"])
+        version = described["format_version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"not a model artefact of streamseg ({error}); give a file from `streamseg train`") from error
+    if version != FORMAT_VERSION:
+        raise ConfigError(f"model format is {version!r}; this program reads {FORMAT_VERSION}: {REMEDY}")
+    return described
+
+
+def _build(
+    manifest: Manifest, tensors: Mapping[str, NDArray[Any]], spec: WindowSpec
+) -> tuple[Network, Calibration, Behaviours]:
+    """Refuse a model of other features, types or windows; else put its parts together."""
+    _refuse_other_names("features", manifest.features, FEATURES)
+    _refuse_other_names("touchpoint types", manifest.types, TYPES)
+    window = (manifest.window_length_days, manifest.window_origin_ms)
+    if window != (spec.length_days, spec.origin_ms):
+        raise ConfigError(
+            f"model was trained on windows of {window[0]} days from {window[1]} ms; "
+            f"this worker cuts {spec.length_days} days from {spec.origin_ms} ms: set the same windows or {REMEDY}"
+        )
+    network = Network(len(FEATURES), len(TYPES), encoder=manifest.encoder, hidden=manifest.hidden)
+    weights = {name: torch.from_numpy(value.copy()) for name, value in tensors.items() if name not in _GOLDEN}
+    network.load_state_dict(weights, strict=True)
+    calibration = Calibration(**manifest.calibration)
+    limits = (calibration.horizon_days, calibration.level, calibration.slope, calibration.value_level)
+    if not all(math.isfinite(value) and value > 0 for value in limits) or not math.isfinite(calibration.offset):
+        raise ConfigError(f"model calibration is {calibration}; expected finite numbers above 0: {REMEDY}")
+    parts = manifest.behaviours
+    behaviours = Behaviours(
+        names=tuple(parts["names"]),
+        centres=np.array(parts["centres"], np.float64),
+        mean=np.array(parts["mean"], np.float64),
+        scale=np.array(parts["scale"], np.float64),
+    )
+    if behaviours.centres.shape != (len(behaviours.names), 3):
+        raise ValueError(f"{len(behaviours.names)} behaviours, centres of shape {behaviours.centres.shape}")
+    return network, calibration, behaviours
+
+
+def _refuse_other_names(what: str, found: Sequence[str], expected: Sequence[str]) -> None:
+    if tuple(found) == tuple(expected):
+        return
+    missing = sorted(set(expected) - set(found))
+    unknown = sorted(set(found) - set(expected))
+    detail = f"missing {missing}, unknown {unknown}" if missing or unknown else "in another order"
+    raise ConfigError(
+        f"model reads {len(found)} {what}, this program makes {len(expected)} ({detail}); "
+        f"{REMEDY}, or run the version of streamseg that made it"
+    )
+
+
+def _refuse_unless_finite(tensors: Mapping[str, NDArray[Any]]) -> None:
+    for name, value in sorted(tensors.items()):
+        if not np.isfinite(value).all():
+            raise ConfigError(
+                f"model tensor {name} holds {int((~np.isfinite(value)).sum())} non-finite numbers; {REMEDY}"
+            )
+
+
+def _golden_outputs(
+    scorer: NetworkScorer, state: NDArray[Any], x: NDArray[Any]
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    scores = scorer.score(state, x)
+    columns = (scores.churn_probability, scores.expected_outcomes, scores.expected_value)
+    return scorer.advance(state, x), np.column_stack((*columns, scores.behaviour_distance))
+
+
+def _digest(described: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:
+    """SHA-256 over the manifest (without its own digest) and every tensor with name, type and shape."""
+    seen = hashlib.sha256(_canonical(described).encode())
+    for name, value in sorted(tensors.items()):
+        seen.update(f"\0{name}\0{value.dtype.str}\0{value.shape}\0".encode())
+        seen.update(np.ascontiguousarray(value).tobytes())
+    return seen.hexdigest()
+
+
+def _canonical(described: Mapping[str, Any]) -> str:
+    return json.dumps(described, sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -1,0 +1,129 @@
+"""From what the network says to what happened: the level of its counts and the honesty of its probabilities.
+
+Arrives: forecasts of instants after an origin that the weights have not seen, and their outcomes. Leaves: a
+`Calibration`, four numbers that stand in the artefact. Also says which origin is fit for that. Pure numpy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamseg.core.scores import Float64Array
+
+LEVEL = (1.0 / 3.0, 3.0)
+"""Bounds of the level: a forecast three times off is a broken one, and no factor mends it."""
+SLOPE = (0.3, 3.0)
+OFFSET = (-3.0, 3.0)
+PRIOR_ROWS = 50.0
+"""So many rows' worth of belief that the map is the identity: few outcomes move it little."""
+WIDTH_WINDOWS = 4
+"""Windows of score instants that a calibration wants after its origin, if the history is long enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """The map from the network's closed forms to what is served; the identity by default."""
+
+    horizon_days: float
+    """The churn horizon, which is served."""
+    level: float = 1.0
+    """Factor on expected outcome days, inside the closed form of P(none) too."""
+    slope: float = 1.0
+    """Platt's slope on the logit of P(none); above 0, so a ranking never turns over."""
+    offset: float = 0.0
+    value_level: float = 1.0
+    """Factor on spend per outcome day; refunds enter here, since labels of spend are gross."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where history is cut: weights are fitted before it, the map after it."""
+
+    origin_ms: int
+    until_ms: int
+    """The last instant whose horizon ends inside the data."""
+    horizon_days: float
+    """The churn horizon or, if that does not fit, the longest that does."""
+    complete: bool
+    """True if `horizon_days` is the churn horizon; else only the level is fitted, and extrapolated."""
+
+
+def choose_origin(start_ms: int, end_ms: int, *, horizon_days: float, window_ms: int) -> Origin:
+    """Pick the latest origin that leaves a horizon, and a few windows of instants, after it.
+
+    At least a third of the history lies before it (a model fitted on less says little about one fitted on all).
+
+    >>> day = 86_400_000
+    >>> choose_origin(0, 274 * day, horizon_days=90, window_ms=7 * day).origin_ms / day
+    156.0
+    >>> short = choose_origin(0, 90 * day, horizon_days=90, window_ms=7 * day)
+    >>> short.origin_ms / day, short.horizon_days, short.complete
+    (30.0, 53.0, False)
+    """
+    day_ms = 86_400_000
+    span = end_ms - start_ms
+    earliest = start_ms + span // 3
+    room = end_ms - earliest - window_ms  # one window of instants at the least
+    horizon_ms = min(round(horizon_days * day_ms), room)
+    until = end_ms - horizon_ms
+    return Origin(
+        origin_ms=max(earliest, until - WIDTH_WINDOWS * window_ms),
+        until_ms=until,
+        horizon_days=horizon_ms / day_ms,
+        complete=horizon_ms >= round(horizon_days * day_ms),
+    )
+
+
+def ratio(actual: float, predicted: float) -> float:
+    """Actual over predicted, drawn towards 1 by a little evidence for it and kept within `LEVEL`.
+
+    >>> ratio(0.0, 1e9)
+    0.3333333333333333
+    """
+    return float(np.clip((actual + 1.0) / (predicted + 1.0), *LEVEL))
+
+
+def fit_platt(p_none: Float64Array, none: NDArray[np.bool_], *, prior_rows: float = PRIOR_ROWS) -> tuple[float, float]:
+    """Find slope and offset of logit(p) that maximise the likelihood of what happened.
+
+    Args:
+        p_none: (N,) forecasts, strictly between 0 and 1.
+        none: (N,) whether indeed no outcome came.
+        prior_rows: Weight of a Gaussian prior at the identity.
+
+    Returns:
+        Slope and offset, within `SLOPE` and `OFFSET`.
+
+    Source: Platt, "Probabilistic outputs for support vector machines", 1999; Newton steps with halving.
+
+    >>> fit_platt(np.array([0.5]), np.array([True]), prior_rows=1e9)
+    (1.0, 0.0)
+    """
+    logit = np.log(p_none) - np.log1p(-p_none)
+    target = none.astype(np.float64)
+
+    def loss(theta: Float64Array) -> float:
+        eta = theta[0] * logit + theta[1]
+        return float(np.logaddexp(0.0, eta).sum() - (target * eta).sum() + 0.125 * prior_rows * _sq(theta))
+
+    theta = np.array([1.0, 0.0])
+    for _ in range(50):
+        p = 1.0 / (1.0 + np.exp(-(theta[0] * logit + theta[1])))
+        error, weight = p - target, p * (1.0 - p)
+        gradient = np.array([error @ logit, error.sum()]) + 0.25 * prior_rows * (theta - (1.0, 0.0))
+        curvature = np.array([[weight @ logit**2, weight @ logit], [weight @ logit, weight.sum()]])
+        step = np.linalg.solve(curvature + 0.25 * prior_rows * np.eye(2), gradient)
+        scale = 1.0
+        while scale > 1e-6 and loss(theta - scale * step) > loss(theta):
+            scale /= 2.0
+        theta = theta - scale * step
+        if float(np.abs(scale * step).max()) < 1e-10:
+            break
+    return float(np.clip(round(theta[0], 12), *SLOPE)), float(np.clip(round(theta[1], 12), *OFFSET)) + 0.0
+
+
+def _sq(theta: Float64Array) -> float:
+    return float((theta[0] - 1.0) ** 2 + theta[1] ** 2)

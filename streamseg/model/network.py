@@ -1,0 +1,191 @@
+"""The network in one file: a recurrent cell over window features, and closed-form heads over what it remembers.
+
+Arrives: window features (N, F) and packed states (N, S). Leaves: states, and the parameters of a forecast over any
+horizon. Knows neither customers nor time, and nothing of calibration.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from streamseg.errors import ConfigError
+
+GATES: Final = {"lstm": 4, "gru": 3}
+"""Encoders by name, and the gates of each."""
+HEAD: Final = 48
+EMBEDDING: Final = 16
+CLIP: Final = 6.0
+"""A standardised input is cut at so many deviations: one absurd order must not saturate every gate."""
+
+LOG_RATE: Final = (math.log(1e-5), math.log(1.0))
+"""Outcome days per day: at most one a day."""
+LOG_DECAY: Final = (math.log(1e-5), math.log(0.05))
+"""How fast the rate fades, per day."""
+LOG_SHAPE: Final = (math.log(0.1), math.log(30.0))
+"""Shape r of the gamma that mixes the Poisson rates: small = bursts, large = regular."""
+ZERO_LOGIT: Final = (-8.0, 3.0)
+LOG_SPREAD: Final = (math.log(0.05), math.log(1.5))
+SPEND_RANGE: Final = (-4.0, 4.0)
+"""Spend per outcome day, in deviations of its logarithm from the mean over customers."""
+
+
+class Forecast(NamedTuple):
+    """Parameters for N rows; each (N,) but the last two."""
+
+    log_rate: Tensor
+    """log of lambda0, outcome days per day at once."""
+    log_decay: Tensor
+    """log of delta, per day."""
+    log_shape: Tensor
+    """log of r."""
+    zero_logit: Tensor
+    """logit of pi, the share that is gone for good."""
+    spend_mu: Tensor
+    """Mean of the log of spend per outcome day."""
+    spend_log_sigma: Tensor
+    type_logits: Tensor
+    """(N, T) the type of the next touchpoint."""
+    embedding: Tensor
+    """(N, E) in [-1, 1], what the heads read."""
+
+
+class Network(nn.Module):
+    """LSTM or GRU over windows, its input skipped into a two-layer head.
+
+    Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000; Cho et al. 2014. Written out in matrix
+    products, because a step is split: `project` needs no state, so training does it for all windows at once.
+    """
+
+    def __init__(self, features: int, types: int, *, encoder: str, hidden: int, seed: int = 0) -> None:
+        super().__init__()
+        if encoder not in GATES:
+            raise ConfigError(f"encoder is {encoder!r}; expected one of {', '.join(GATES)}")
+        self.features, self.types, self.encoder, self.hidden = features, types, encoder, hidden
+        # numpy's generator: torch's global one is shared with whoever else lives in the process.
+        random = np.random.default_rng(seed)
+
+        def weight(rows: int, columns: int, gain: float = 1.0) -> nn.Parameter:
+            bound = gain / math.sqrt(rows)
+            return nn.Parameter(torch.from_numpy(random.uniform(-bound, bound, (rows, columns)).astype(np.float32)))
+
+        width = GATES[encoder] * hidden
+        self.w_input = weight(features, width)
+        self.w_state = weight(hidden, width)
+        self.bias = nn.Parameter(torch.zeros(width))
+        self.state_bias = nn.Parameter(torch.zeros(hidden))  # GRU: inside the reset gate
+        if encoder == "lstm":
+            # Gers et al. 2000; Jozefowicz et al. 2015: a forget gate that starts open lets gradients through at all.
+            self.bias.data[hidden : 2 * hidden] = 1.0
+        self.w_head = weight(hidden + features, HEAD)
+        self.b_head = nn.Parameter(torch.zeros(HEAD))
+        self.w_embedding = weight(HEAD, EMBEDDING)
+        self.b_embedding = nn.Parameter(torch.zeros(EMBEDDING))
+        self.w_out = weight(EMBEDDING, 6 + types, gain=0.1)
+        self.b_out = nn.Parameter(torch.zeros(6 + types))
+        self.mean: Tensor
+        self.std: Tensor
+        self.spend_level: Tensor
+        self.spend_scale: Tensor
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("std", torch.ones(features))
+        self.register_buffer("spend_level", torch.zeros(()))
+        self.register_buffer("spend_scale", torch.ones(()))
+
+    @property
+    def state_size(self) -> int:
+        """S: h, then c for an LSTM."""
+        return self.hidden * (2 if self.encoder == "lstm" else 1)
+
+    def standardise(self, x: Tensor) -> Tensor:
+        """(..., F) raw -> (..., F) in deviations from the training mean."""
+        return ((x - self.mean) / self.std).clamp(-CLIP, CLIP)
+
+    def project(self, z: Tensor) -> Tensor:
+        """(..., F) standardised -> (..., gates * H): the part of a step that needs no state."""
+        return z @ self.w_input + self.bias
+
+    def step(self, state: Tensor, projected: Tensor) -> Tensor:
+        """(N, S), (N, gates * H) -> (N, S): one window is folded in."""
+        if self.encoder == "gru":
+            return self._gru(state, projected)
+        h, c = state[:, : self.hidden], state[:, self.hidden :]
+        gates = projected + h @ self.w_state  # (N, 4H): input, forget, candidate, output
+        i, f, g, o = gates.chunk(4, dim=1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.cat((torch.sigmoid(o) * torch.tanh(c), c), dim=1)
+
+    def _gru(self, h: Tensor, projected: Tensor) -> Tensor:
+        from_input = projected.split((2 * self.hidden, self.hidden), dim=1)  # (N, 2H), (N, H)
+        from_state = (h @ self.w_state).split((2 * self.hidden, self.hidden), dim=1)
+        reset, update = torch.sigmoid(from_input[0] + from_state[0]).chunk(2, dim=1)
+        candidate = torch.tanh(from_input[1] + reset * (from_state[1] + self.state_bias))
+        return update * h + (1.0 - update) * candidate
+
+    def forecast(self, state: Tensor, z: Tensor) -> Forecast:
+        """(N, S), (N, F) standardised -> N forecasts: a step over the running window, then the head on it."""
+        h = self.step(state, self.project(z))[:, : self.hidden]
+        features = functional.silu(torch.cat((h, z), dim=1) @ self.w_head + self.b_head)  # (N, HEAD)
+        embedding = torch.tanh(features @ self.w_embedding + self.b_embedding)  # (N, E)
+        out = embedding @ self.w_out + self.b_out  # (N, 6 + T)
+        return Forecast(
+            log_rate=bounded(out[:, 0], LOG_RATE),
+            log_decay=bounded(out[:, 1], LOG_DECAY),
+            log_shape=bounded(out[:, 2], LOG_SHAPE),
+            zero_logit=bounded(out[:, 3], ZERO_LOGIT),
+            spend_mu=self.spend_level + self.spend_scale * bounded(out[:, 4], SPEND_RANGE),
+            spend_log_sigma=bounded(out[:, 5], LOG_SPREAD),
+            type_logits=out[:, 6:],
+            embedding=embedding,
+        )
+
+    def start_at(self, *, rate: float, type_counts: Tensor) -> None:
+        """Set the output biases so that the untrained network forecasts the average customer."""
+        aims = ((0, math.log(rate), LOG_RATE), (1, math.log(1e-3), LOG_DECAY), (3, -2.5, ZERO_LOGIT))
+        for column, value, (low, high) in aims:
+            share = min(max((value - low) / (high - low), 0.02), 0.98)
+            self.b_out.data[column] = math.log(share / (1.0 - share)) * (high - low) / 4.0
+        self.b_out.data[6:] = torch.log((type_counts + 1.0) / (type_counts + 1.0).sum())
+
+
+def bounded(raw: Tensor, limits: tuple[float, float]) -> Tensor:
+    """Squash into limits with slope 1 in the middle: a bounded parameter can't blow a forecast up.
+
+    >>> bounded(torch.tensor([-100.0, 0.0, 100.0]), (-4.0, 4.0))
+    tensor([-4.,  0.,  4.])
+    """
+    low, high = limits
+    return low + (high - low) * torch.sigmoid(raw * (4.0 / (high - low)))
+
+
+def log_mean(forecast: Forecast, horizon_days: Tensor) -> Tensor:
+    """log m(h), m(h) = lambda0 (1 - exp(-delta h)) / delta: outcome days of those who are not gone. Broadcasts."""
+    fade = torch.exp(forecast.log_decay) * horizon_days
+    return forecast.log_rate + torch.log(-torch.expm1(-fade)) - forecast.log_decay
+
+
+def log_none(forecast: Forecast, log_m: Tensor) -> Tensor:
+    """log P(no outcome day) = log(pi + (1 - pi) (r / (r + m))^r), for m = exp(`log_m`)."""
+    nothing = -torch.exp(forecast.log_shape) * functional.softplus(log_m - forecast.log_shape)
+    gone = functional.logsigmoid(forecast.zero_logit)
+    return torch.logaddexp(gone, functional.logsigmoid(-forecast.zero_logit) + nothing)
+
+
+def log_likelihood(forecast: Forecast, log_m: Tensor, count: Tensor) -> Tensor:
+    """log P(count) of the zero-inflated negative binomial (Greene 1994); shapes broadcast."""
+    shape = torch.exp(forecast.log_shape)
+    excess = functional.softplus(log_m - forecast.log_shape)  # log((r + m) / r)
+    some = (
+        functional.logsigmoid(-forecast.zero_logit)
+        + torch.lgamma(count + shape)
+        - torch.lgamma(shape)
+        - torch.lgamma(count + 1.0)
+        - shape * excess
+        + count * (log_m - forecast.log_shape - excess)
+    )
+    return torch.where(count > 0, some, log_none(forecast, log_m))

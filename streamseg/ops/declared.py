@@ -1,0 +1,135 @@
+"""The declarations of all metrics: name, unit, meaning, and when a person should be woken.
+
+The one list: `metrics.py` makes the metrics from it, docs/operations.md shows it, deploy/prometheus/rules.yml alerts by
+it, and tests compare them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One metric: what a scraper, a dashboard and the person on call need to know of it."""
+
+    name: str
+    """As scraped, with the unit as its last word and `_total` where it only grows."""
+    unit: str
+    help: str
+    alert: str
+    """When to wake somebody; "never" where the number only explains another one."""
+    labels: tuple[str, ...] = ()
+
+
+DECLARED: Final[tuple[Declared, ...]] = (
+    Declared(
+        "streamseg_events_received_total", "touchpoints", "Read from the touchpoints topic and committed.", "never"
+    ),
+    Declared(
+        "streamseg_events_scored_total",
+        "touchpoints",
+        "Scored by the model.",
+        "none for 15 min while events are received",
+    ),
+    Declared(
+        "streamseg_events_dead_lettered_total",
+        "touchpoints",
+        "Undecodable; they stand in dead-letters, unchanged.",
+        "above 1 % of those received, for 15 min",
+        ("reason",),
+    ),
+    Declared("streamseg_events_duplicate_total", "touchpoints", "Seen before, by customer and event id.", "never"),
+    Declared(
+        "streamseg_events_too_late_total",
+        "touchpoints",
+        "Older than the allowed lateness; in late-touchpoints.",
+        "above 1 % of those received, for 15 min",
+    ),
+    Declared(
+        "streamseg_events_suppressed_total",
+        "touchpoints",
+        "Not scored: consent withdrawn, or too little data.",
+        "never",
+    ),
+    Declared(
+        "streamseg_events_clamped_total",
+        "touchpoints",
+        "Event time beyond append time plus the allowed skew.",
+        "any, for an hour: a publisher's clock is wrong",
+    ),
+    Declared(
+        "streamseg_events_foreign_currency_total",
+        "touchpoints",
+        "Amount in another currency: counted as spend 0.",
+        "never",
+    ),
+    Declared(
+        "streamseg_unknown_type_total", "touchpoints", "Type outside the vocabulary, kept as other.", "never", ("type",)
+    ),
+    Declared(
+        "streamseg_segment_changes_total", "outputs", "Segment changes that left, by kind.", "never", ("kind", "origin")
+    ),
+    Declared(
+        "streamseg_churn_alerts_total",
+        "outputs",
+        "Churn alerts that left.",
+        "ten times the rate of the day before",
+        ("origin",),
+    ),
+    Declared("streamseg_batch_records", "records", "Touchpoints in a transaction.", "never"),
+    Declared("streamseg_stage_seconds", "s", "Time of one batch in one stage of its journey.", "never", ("stage",)),
+    Declared(
+        "streamseg_end_to_end_latency_seconds",
+        "s",
+        "From append time to the commit of the outputs.",
+        "99th percentile above 60 s, for 10 min",
+    ),
+    Declared(
+        "streamseg_event_time_lag_seconds",
+        "s",
+        "Clock minus the partition's watermark.",
+        "never: a quiet shop lags by nature",
+        ("partition",),
+    ),
+    Declared(
+        "streamseg_input_lag_records",
+        "records",
+        "Touchpoints on the partition that are not committed yet.",
+        "growing for 15 min",
+        ("partition",),
+    ),
+    Declared(
+        "streamseg_sweep_backlog",
+        "customers",
+        "Silent customers that are due and not yet swept.",
+        "above 0 for an hour",
+        ("partition",),
+    ),
+    Declared(
+        "streamseg_commits_total",
+        "transactions",
+        "Transactions that were committed.",
+        "none for 5 min while the input lags",
+    ),
+    Declared(
+        "streamseg_aborts_total",
+        "transactions",
+        "Transactions given up; the partition was restored and went on.",
+        "more than 10 in 10 min",
+    ),
+    Declared(
+        "streamseg_restores_total", "restores", "Partitions whose state was read back from the changelog.", "never"
+    ),
+    Declared("streamseg_restore_seconds", "s", "Time of such a restore.", "never"),
+    Declared("streamseg_partitions", "partitions", "Input partitions that this worker serves.", "never"),
+    Declared("streamseg_model_info", "", "1 for the model in use.", "two versions at once, for 15 min", ("version",)),
+    Declared(
+        "streamseg_model_trained_until_timestamp_seconds",
+        "unix s",
+        "End of the data behind the model in use.",
+        "older than 90 days",
+    ),
+    Declared("streamseg_ready", "", "1 when the worker does its work; 0 with the reason in /readyz.", "0 for 10 min"),
+)

@@ -1,0 +1,384 @@
+"""Every number and name that an operator may change, as one frozen tree: unit, range, default and why it is that.
+
+Arrives: the environment (`STREAMSEG_*`) and a TOML file (named by `STREAMSEG_CONFIG`); the environment wins. Leaves:
+`Settings`. An unknown name, a wrong value or two values that do not fit are a `ConfigError`; secrets are never shown.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from streamseg.errors import ConfigError
+
+PREFIX = "STREAMSEG_"
+CONFIG_NAME = PREFIX + "CONFIG"
+
+
+def _text(default: str, why: str, *, choices: tuple[str, ...] = (), secret: bool = False, empty: bool = False) -> str:
+    rule = {"why": why, "choices": choices, "secret": secret, "empty": empty}
+    return field(default=default, metadata=rule, repr=not secret)
+
+
+def _whole(default: int, low: int, high: int, unit: str, why: str) -> int:
+    return field(default=default, metadata={"why": why, "low": low, "high": high, "unit": unit})
+
+
+def _decimal(default: float, low: float, high: float, unit: str, why: str) -> float:
+    return field(default=default, metadata={"why": why, "low": low, "high": high, "unit": unit})
+
+
+def _names(default: tuple[str, ...], why: str) -> tuple[str, ...]:
+    return field(default=default, metadata={"why": why})
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSettings:
+    """How to reach the brokers. Environment names carry `KAFKA_`: `STREAMSEG_KAFKA_BOOTSTRAP_SERVERS`."""
+
+    bootstrap_servers: str = _text(
+        "localhost:9092", "host:port,...; where Kafka listens when run as its quick start says"
+    )
+    security_protocol: str = _text(
+        "PLAINTEXT", "Kafka's own default", choices=("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+    )
+    sasl_mechanism: str = _text(
+        "SCRAM-SHA-512", "the strongest that needs no other server", choices=("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+    )
+    sasl_username: str = _text("", "needed with SASL_*", empty=True)
+    sasl_password: str = _text("", "needed with SASL_*", secret=True, empty=True)
+    ssl_ca_file: str = _text("", "PEM; empty = the system's authorities", empty=True)
+    ssl_certificate_file: str = _text("", "PEM; with the key this is mutual TLS", empty=True)
+    ssl_key_file: str = _text("", "PEM; the key of the certificate", empty=True)
+    ssl_key_password: str = _text("", "empty = the key is not encrypted", secret=True, empty=True)
+    session_timeout_ms: int = _whole(
+        45_000, 6_000, 1_800_000, "ms", "Kafka's default; so long do a dead worker's partitions wait"
+    )
+    heartbeat_interval_ms: int = _whole(3_000, 100, 60_000, "ms", "Kafka's default; at most a third of the session")
+    max_poll_interval_ms: int = _whole(300_000, 10_000, 3_600_000, "ms", "longer than any restore, else it never ends")
+    transaction_timeout_ms: int = _whole(
+        60_000, 1_000, 900_000, "ms", "Kafka's default; a dead worker's outputs wait so long"
+    )
+    request_timeout_ms: int = _whole(
+        40_000, 1_000, 300_000, "ms", "aiokafka's default; a slow broker is not a dead one"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """How one worker runs. Environment names carry no section: `STREAMSEG_GROUP_ID`."""
+
+    group_id: str = _text(
+        "streamseg", "the consumer group; transactional ids derive from it, so two groups share nothing"
+    )
+    instance_id: str = _text(
+        "", "one a worker: a restart within the session moves no partition; empty = dynamic", empty=True
+    )
+    clock: str = _text(
+        "wall",
+        "wall: an idle partition still notices silence; event: time stands still without touchpoints",
+        choices=("event", "wall"),
+    )
+    metrics_host: str = _text("127.0.0.1", "metrics are no secret, but nobody else's business either")
+    metrics_port: int = _whole(6066, 0, 65_535, "port", "Faust's port; 0 = no HTTP at all")
+    max_batch_records: int = _whole(
+        8_000, 1, 100_000, "records", "in transactions of 8,000 events passed 5.7 times as fast as in ones of 500"
+    )
+    flush_deadline_ms: int = _whole(50, 1, 10_000, "ms", "an idle worker answers sooner than a person notices")
+    sweep_slice_customers: int = _whole(
+        2_048, 1, 1_000_000, "customers", "silent customers a transaction: a window's close never stalls live batches"
+    )
+    idle_after_ms: int = _whole(
+        5_000, 100, 3_600_000, "ms", "wall clock only: so long without a record is idle, not slow"
+    )
+    watchdog_seconds: float = _decimal(
+        120.0, 1, 3_600, "s", "lag and no commit for so long: rejoin, then exit for the supervisor to restart"
+    )
+    drain_seconds: float = _decimal(10.0, 1, 600, "s", "Docker and most supervisors kill after 10 s")
+    log_level: str = _text("info", "what an operator acts on", choices=("debug", "info", "warning", "error"))
+    log_format: str = _text(
+        "text", "text for people; json, one object a line, for collectors", choices=("text", "json")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TouchpointSettings:
+    """What is accepted as a touchpoint."""
+
+    allowed_skew_ms: int = _whole(
+        300_000,
+        0,
+        86_400_000,
+        "ms",
+        "later than its append time by more: clamped, one wrong clock must not age a partition",
+    )
+    max_value_bytes: int = _whole(
+        65_536, 256, 1_000_000, "bytes", "a hundred times a usual touchpoint; larger ones are dead letters"
+    )
+    max_properties_bytes: int = _whole(8_192, 2, 1_000_000, "bytes", "properties are carried, not read")
+    base_currency: str = _text(
+        "GBP", "spend in another currency counts 0 (and in a metric); the demo's shop sells in GBP"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionSettings:
+    """The rules of segments and alerts."""
+
+    window_days: int = _whole(7, 1, 56, "days", "a week holds one of each weekday; it stands in a model's manifest")
+    window_origin_days: int = _whole(
+        4,
+        0,
+        365,
+        "days after 1970-01-01",
+        "a Monday: weeks start where a shop's weeks do; it stands in a model's manifest",
+    )
+    allowed_lateness_ms: int = _whole(86_400_000, 0, 604_800_000, "ms", "phones that were offline over night")
+    outcome_types: tuple[str, ...] = _names(("purchase", "renew"), "touchpoint types whose absence is churn")
+    churn_horizon_days: int = _whole(90, 7, 730, "days", "a quarter without a purchase")
+    gate_touchpoints: int = _whole(
+        3, 1, 1_000, "touchpoints", "below it a score says more about the average than about the customer"
+    )
+    gate_age_days: int = _whole(7, 0, 365, "days", "one whole window of behaviour")
+    cooling_enter: float = _decimal(0.5, 0, 1, "risk", "more likely gone than not")
+    cooling_exit: float = _decimal(0.4, 0, 1, "risk", "below entering, so that noise does not flap")
+    at_risk_enter: float = _decimal(0.75, 0, 1, "risk", "three to one")
+    at_risk_exit: float = _decimal(0.65, 0, 1, "risk", "below entering, so that noise does not flap")
+    min_dwell_days: int = _whole(1, 0, 365, "days", "a campaign tool reads once a day")
+    alert_cooldown_days: int = _whole(30, 0, 730, "days", "one retention offer a month and customer")
+    won_back_days: int = _whole(30, 0, 730, "days", "a month to see whether the return lasts")
+    lapse_days: int = _whole(90, 1, 3_650, "days", "as long as the horizon: what was forecast has happened")
+    behaviour_margin: float = _decimal(
+        0.8, 0.01, 1, "ratio", "another behaviour must be a fifth nearer than the present one"
+    )
+    profile_step: float = _decimal(0.1, 0, 1, "risk", "smaller moves of the risk publish no new profile")
+    profile_ttl_days: int = _whole(90, 1, 3_650, "days", "the forecast's own horizon")
+    holdout_percent: int = _whole(
+        5, 0, 100, "% of customers", "marked, so that a campaign can spare them and measure its effect"
+    )
+    keep_ids: int = _whole(
+        64, 1, 65_535, "ids", "duplicates older than the lateness are still known among a customer's last so many"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """What is trained. Environment names carry `MODEL_`: `STREAMSEG_MODEL_ENCODER`."""
+
+    encoder: str = _text(
+        "lstm",
+        "weekly steps of either beat the classical models in log loss on 4 of 4 public sets",
+        choices=("lstm", "gru"),
+    )
+    hidden_size: int = _whole(32, 4, 512, "units", "32 to 48 were best; more only costs time")
+    seed: int = _whole(7, 0, 2_147_483_647, "", "the same data give the same model")
+
+
+@dataclass(frozen=True, slots=True)
+class RetrainSettings:
+    """When a model is trained anew. Environment names carry `RETRAIN_`: `STREAMSEG_RETRAIN_INTERVAL_HOURS`."""
+
+    interval_hours: float = _decimal(
+        0.0, 0, 8_760, "h", "0 = on command only: a model nobody asked for should not appear"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole tree; `Settings()` is what runs when nothing is set."""
+
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    worker: WorkerSettings = field(default_factory=WorkerSettings)
+    touchpoints: TouchpointSettings = field(default_factory=TouchpointSettings)
+    decisions: DecisionSettings = field(default_factory=DecisionSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    retrain: RetrainSettings = field(default_factory=RetrainSettings)
+
+    def __post_init__(self) -> None:
+        _check_together(self)
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Read the file that `STREAMSEG_CONFIG` names (if any), then the environment over it.
+
+    Raises:
+        ConfigError: An unknown name, a value out of its range, a file that cannot be read, or values that do not fit.
+
+    >>> load({"STREAMSEG_GROUP_ID": "shop"}).worker.group_id
+    'shop'
+    >>> load({"STREAMSEG_GRUP_ID": "shop"})
+    Traceback (most recent call last):
+    streamseg.errors.ConfigError: STREAMSEG_GRUP_ID is not a setting; did you mean STREAMSEG_GROUP_ID? ...
+    """
+    chosen: dict[tuple[str, str], Any] = {}
+    if environ.get(CONFIG_NAME):
+        chosen.update(_read_file(Path(environ[CONFIG_NAME])))
+    by_name = {_environment_name(section, f): (section, f) for section, f in _all_fields()}
+    for name in sorted(environ):
+        if not name.startswith(PREFIX) or name == CONFIG_NAME:
+            continue
+        if name not in by_name:
+            raise ConfigError(_unknown(name, [*by_name, CONFIG_NAME]))
+        section, f = by_name[name]
+        chosen[section, f.name] = _checked(f, _from_text(f, environ[name], label=name), label=name)
+    return Settings(
+        **{
+            section.name: _section_type(section)(**{k: v for (s, k), v in chosen.items() if s == section.name})
+            for section in fields(Settings)
+        }
+    )
+
+
+def render(settings: Settings) -> str:
+    """The effective settings as a TOML file that `STREAMSEG_CONFIG` may name; secrets are left out, with a word.
+
+    >>> print(render(Settings()).splitlines()[0])
+    [kafka]
+    """
+    lines: list[str] = []
+    for section in fields(Settings):
+        lines += ["", f"[{section.name}]"] if lines else [f"[{section.name}]"]
+        values = getattr(settings, section.name)
+        for f in fields(values):
+            value = getattr(values, f.name)
+            unit = f" {f.metadata['unit']}," if f.metadata.get("unit") else ""
+            note = f"{_environment_name(section.name, f)}:{unit} {_expected(f, range_only=True)}{f.metadata['why']}"
+            if f.metadata.get("secret"):
+                lines.append(f"# {f.name} is {'set, and not shown' if value else 'not set'}  # {note}")
+            else:
+                lines.append(f"{f.name} = {_toml(value)}  # {note}")
+    return "\n".join(lines) + "\n"
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def _read_file(path: Path) -> Iterator[tuple[tuple[str, str], Any]]:
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"{CONFIG_NAME}={str(path)!r}: {error.strerror}; name a TOML file that can be read"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}; expected TOML, as `streamseg settings` prints it") from error
+    sections = {section.name: {f.name: f for f in fields(_section_type(section))} for section in fields(Settings)}
+    for section, values in tree.items():
+        if section not in sections or not isinstance(values, dict):
+            raise ConfigError(f"{path}: {_unknown(section, list(sections), kind='section')}")
+        for name, value in values.items():
+            label = f"{path}: {section}.{name}"
+            if name not in sections[section]:
+                known = [f"{section}.{known}" for known in sections[section]]
+                raise ConfigError(f"{path}: {_unknown(f'{section}.{name}', known)}")
+            f = sections[section][name]
+            yield (section, name), _checked(f, tuple(value) if isinstance(value, list) else value, label=label)
+
+
+def _all_fields() -> Iterator[tuple[str, Field[Any]]]:
+    for section in fields(Settings):
+        for f in fields(_section_type(section)):
+            yield section.name, f
+
+
+def _section_type(section: Field[Any]) -> Any:
+    return section.default_factory
+
+
+def _environment_name(section: str, f: Field[Any]) -> str:
+    prefixed = section in ("kafka", "model", "retrain")
+    return PREFIX + (f"{section}_{f.name}" if prefixed else f.name).upper()
+
+
+def _unknown(name: str, known: list[str], *, kind: str = "setting") -> str:
+    # Compared without the prefix that all share, else any name would be near to some other.
+    whole = {each.removeprefix(PREFIX): each for each in known}
+    near = difflib.get_close_matches(name.removeprefix(PREFIX), whole, n=1, cutoff=0.6)
+    hint = f"did you mean {whole[near[0]]}? " if near else ""
+    return f"{name} is not a {kind}; {hint}`streamseg settings` lists all"
+
+
+def _from_text(f: Field[Any], text: str, *, label: str) -> Any:
+    try:
+        if isinstance(f.default, int):
+            return int(text)
+        if isinstance(f.default, float):
+            return float(text)
+    except ValueError as error:
+        raise ConfigError(f"{label}={text!r}: expected {_expected(f)}") from error
+    if isinstance(f.default, tuple):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return text
+
+
+def _checked(f: Field[Any], value: Any, *, label: str) -> Any:
+    """The value in its field's type, or the one-line error that names label, value, limit and an example."""
+    if isinstance(f.default, float) and type(value) is int:
+        value = float(value)
+    right = type(value) is type(f.default)
+    if right and "low" in f.metadata:
+        right = f.metadata["low"] <= value <= f.metadata["high"]
+    elif right and isinstance(value, tuple):
+        right = bool(value) and all(isinstance(item, str) for item in value)
+    elif right:
+        right = (bool(value) or f.metadata["empty"]) and (not f.metadata["choices"] or value in f.metadata["choices"])
+    if not right:
+        shown = "(hidden)" if f.metadata.get("secret") else repr(list(value) if isinstance(value, tuple) else value)
+        raise ConfigError(f"{label}={shown}: expected {_expected(f)}")
+    return value
+
+
+def _expected(f: Field[Any], *, range_only: bool = False) -> str:
+    if "low" in f.metadata:
+        limits = f"{f.metadata['low']:g} to {f.metadata['high']:,}".replace(",", "_")
+        if range_only:
+            return f"{limits}; "
+        what = "a whole number" if isinstance(f.default, int) else "a number"
+        return f"{what} from {limits}, for example {f.default}"
+    if f.metadata.get("choices"):
+        return f"{'|'.join(f.metadata['choices'])}; " if range_only else f"one of {', '.join(f.metadata['choices'])}"
+    if range_only:
+        return ""
+    return f"names, for example {','.join(f.default)}" if isinstance(f.default, tuple) else "a text that is not empty"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return repr(value)
+
+
+def _check_together(s: Settings) -> None:
+    """Refuse values that are each in range and make no sense side by side."""
+    d, k = s.decisions, s.kafka
+    for stage in ("cooling", "at_risk"):
+        enter, leave = getattr(d, f"{stage}_enter"), getattr(d, f"{stage}_exit")
+        if leave > enter:
+            raise ConfigError(
+                f"decisions.{stage}_exit is {leave}; expected at most {stage}_enter ({enter}), else segments flap"
+            )
+    if d.at_risk_enter < d.cooling_enter:
+        raise ConfigError(
+            f"decisions.at_risk_enter is {d.at_risk_enter}; expected at least cooling_enter ({d.cooling_enter})"
+        )
+    if 3 * k.heartbeat_interval_ms > k.session_timeout_ms:
+        raise ConfigError(
+            f"kafka.heartbeat_interval_ms is {k.heartbeat_interval_ms}; expected at most a third of session_timeout_ms "
+            f"({k.session_timeout_ms}), so that two lost heartbeats lose no partition"
+        )
+    if k.security_protocol.startswith("SASL") and not (k.sasl_username and k.sasl_password):
+        raise ConfigError(
+            f"kafka.security_protocol is {k.security_protocol} without user and password; "
+            f"set {PREFIX}KAFKA_SASL_USERNAME and {PREFIX}KAFKA_SASL_PASSWORD"
+        )
+    currency = s.touchpoints.base_currency
+    if not (len(currency) == 3 and currency.isascii() and currency.isupper()):
+        raise ConfigError(f"touchpoints.base_currency is {currency!r}; expected an ISO 4217 code, for example GBP")
+    if bool(k.ssl_certificate_file) != bool(k.ssl_key_file):
+        raise ConfigError("kafka.ssl_certificate_file and kafka.ssl_key_file go together; set both, or neither")

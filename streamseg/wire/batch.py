@@ -1,0 +1,45 @@
+"""The value that travels on the event path: the touchpoints of one micro-batch of one partition, as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+UInt64Array = NDArray[np.uint64]
+
+MICRO = 1_000_000
+"""Fixed-point units of one unit of money: sums are exact, so order and batch cuts can't change a bit."""
+
+
+@dataclass(frozen=True, slots=True)
+class TouchpointBatch:
+    """N touchpoints in the order of their partition. Every array has shape (N,); the lists have N items."""
+
+    customer_id: Sequence[bytes]
+    """UTF-8 bytes, the key of the record, 1 to 512 bytes (128 characters)."""
+    event_id: Sequence[str]
+    """The publisher's id of the touchpoint; the cause of every output that it brings about."""
+    event_hash: NDArray[np.uint64]
+    """64-bit hash of `event_id`, the same on every machine (BLAKE2b); used to recognise duplicates."""
+    type_code: NDArray[np.uint8]
+    """Index in `vocabulary.TYPES`."""
+    channel_code: NDArray[np.uint8]
+    """Index in `vocabulary.CHANNELS`."""
+    event_ms: NDArray[np.int64]
+    """Time of the touchpoint, milliseconds UTC, at least 0; already clamped to append time + allowed skew."""
+    amount_micro: NDArray[np.int64]
+    """Spend in the base currency, 1e-6 units; negative for refund and cancel; 0 where absent or in another currency."""
+    session_hash: NDArray[np.uint64]
+    """64-bit hash of `session_id`, never 0 where there is one; 0 = no session."""
+    rating: NDArray[np.int8]
+    """1 to 5; 0 = none."""
+    consent: NDArray[np.int8]
+    """1 = profiling allowed, 0 = withdrawn, -1 = the touchpoint says nothing."""
+    source: NDArray[np.int32]
+    """Index of the record, in the sequence that was decoded, from which the touchpoint came; increasing."""
+
+    def __len__(self) -> int:
+        return len(self.customer_id)

@@ -1,0 +1,195 @@
+"""What leaves: segment changes, churn alerts and customer profiles as values, and their bytes.
+
+Declared once: `schema.py` makes the JSON Schemas of the three topics from these classes. Nothing that is not finite leaves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import Annotated, Final, Literal
+
+import orjson
+
+from streamseg.errors import InvariantError
+from streamseg.wire.declared import Says
+from streamseg.wire.times import RFC3339_OUT_PATTERN, rfc3339
+
+Kind = Literal["entered", "exited", "changed", "churn_alert"]
+Origin = Literal["live", "backfill", "reconcile"]
+Direction = Literal["raises", "lowers"]
+
+_PROBABILITY: Final = {"minimum": 0, "maximum": 1}
+_AT_LEAST_0: Final = {"minimum": 0}
+_ID: Final = {"pattern": "^[0-9a-f]{32}$"}
+_CUSTOMER: Final = {"minLength": 1, "maxLength": 128}
+_TIME: Final = {"type": "string", "format": "date-time", "pattern": RFC3339_OUT_PATTERN}
+"""A time is `int` milliseconds UTC in the value and RFC 3339 on the wire."""
+
+_SAYS_ID = Says(
+    "Id of this output, derived from its cause: the same cause gives the same id, so a reader can drop a repeat.",
+    _ID,
+    "a0c16259de611a6cf9d6df81f4969839",
+)
+_SAYS_CUSTOMER = Says("The customer; also the record's key, in UTF-8.", _CUSTOMER, "c-1001")
+_SAYS_HORIZON = Says("Days that the forecast looks ahead, from event_time.", {"minimum": 1}, 90)
+_SAYS_MODEL = Says(
+    "Version of the model that made the score; null where no model was asked.", None, "2024-03-01.a1b2c3"
+)
+_SAYS_EVENT_TIME = Says("Instant (event time) at which this became true.", _TIME, "2024-03-05T12:34:56.789Z")
+_SAYS_PROCESSED = Says("When the worker decided it; equals event_time in a replay.", _TIME, "2024-03-05T12:34:57.012Z")
+_SAYS_VALID = Says(
+    "Until when a reader may act on it unless something newer arrives.", _TIME, "2024-06-03T12:34:56.789Z"
+)
+_SAYS_ORIGIN = Says(
+    "live: brought about by the stream; backfill: by a re-run over old input; reconcile: by a new model alone.",
+    None,
+    "live",
+)
+_SAYS_HOLDOUT = Says("True for the share of customers to leave alone, so that the effect of actions can be measured.")
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One ground for a decision: what moved the churn risk, which way and by how much."""
+
+    name: Annotated[str, Says("Stable name of the ground.", {"minLength": 1}, "recency")]
+    direction: Annotated[Direction, Says("Whether it raises or lowers the churn risk.")]
+    contribution: Annotated[
+        float, Says("How far it moves the churn probability; the sign follows direction.", None, 0.21)
+    ]
+    words: Annotated[str, Says("The same, for people.", {"minLength": 1}, "no purchase for 41 days (usually every 12)")]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A transition of one customer's segment, or a churn alert: one record of segment-changes or churn-alerts."""
+
+    event_id: Annotated[str, _SAYS_ID]
+    kind: Annotated[
+        Kind, Says("entered: from no segment; exited: to none; changed: between two; churn_alert: act now.")
+    ]
+    customer_id: Annotated[str, _SAYS_CUSTOMER]
+    segment: Annotated[
+        str | None, Says("Segment from now on, stage/behaviour; null after exited.", None, "at_risk/bargain")
+    ]
+    previous_segment: Annotated[str | None, Says("Segment until now; null before entered.", None, "active/bargain")]
+    score: Annotated[
+        float | None, Says("Probability of churn in the horizon; null below the data gate.", _PROBABILITY, 0.81)
+    ]
+    threshold: Annotated[float | None, Says("Probability from which a customer is at risk.", _PROBABILITY, 0.75)]
+    horizon_days: Annotated[int, _SAYS_HORIZON]
+    reasons: Annotated[tuple[Reason, ...], Says("Grounds, the strongest first; may be empty.")]
+    model_version: Annotated[str | None, _SAYS_MODEL]
+    event_time: Annotated[int, _SAYS_EVENT_TIME]
+    processed_time: Annotated[int, _SAYS_PROCESSED]
+    valid_until: Annotated[int, _SAYS_VALID]
+    origin: Annotated[Origin, _SAYS_ORIGIN]
+    holdout: Annotated[bool, _SAYS_HOLDOUT]
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerProfile:
+    """What is held true of one customer now: the latest record of customer-profiles; null after exit."""
+
+    event_id: Annotated[str, _SAYS_ID]
+    customer_id: Annotated[str, _SAYS_CUSTOMER]
+    segment: Annotated[str | None, Says("Current segment, stage/behaviour.", None, "active/bargain")]
+    churn_probability: Annotated[
+        float | None, Says("Probability of churn; null below the data gate.", _PROBABILITY, 0.12)
+    ]
+    expected_purchases: Annotated[float | None, Says("Expected days with a purchase in the horizon.", _AT_LEAST_0, 3.4)]
+    expected_value: Annotated[float | None, Says("Expected spend in the horizon, base currency.", _AT_LEAST_0, 87.2)]
+    valid_until: Annotated[int, _SAYS_VALID]
+    model_version: Annotated[str | None, _SAYS_MODEL]
+    event_time: Annotated[int, _SAYS_EVENT_TIME]
+    processed_time: Annotated[int, _SAYS_PROCESSED]
+    horizon_days: Annotated[int, _SAYS_HORIZON]
+    origin: Annotated[Origin, _SAYS_ORIGIN]
+    holdout: Annotated[bool, _SAYS_HOLDOUT]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One record that leaves, addressed by logical topic; the Kafka side adds prefix and partition."""
+
+    topic: str
+    """A name of `topics.TOPICS`."""
+    key: bytes | None
+    """Customer id in UTF-8; None only for a dead letter whose record had no key."""
+    value: bytes | None
+    """None is a tombstone (or the value that a dead letter arrived with)."""
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+def encode_decision(decision: Decision) -> bytes:
+    """Write a decision as the JSON of segment-changes and churn-alerts.
+
+    Raises:
+        InvariantError: If a number is not finite. Nothing of the batch may be committed then.
+    """
+    what = f"{decision.kind} of customer {decision.customer_id!r}"
+    _refuse_not_finite(what, "score", decision.score)
+    _refuse_not_finite(what, "threshold", decision.threshold)
+    for reason in decision.reasons:
+        _refuse_not_finite(what, f"reasons[{reason.name}].contribution", reason.contribution)
+    return orjson.dumps(
+        {
+            "event_id": decision.event_id,
+            "kind": decision.kind,
+            "customer_id": decision.customer_id,
+            "segment": decision.segment,
+            "previous_segment": decision.previous_segment,
+            "score": decision.score,
+            "threshold": decision.threshold,
+            "horizon_days": decision.horizon_days,
+            "reasons": [
+                {"name": r.name, "direction": r.direction, "contribution": r.contribution, "words": r.words}
+                for r in decision.reasons
+            ],
+            "model_version": decision.model_version,
+            "event_time": rfc3339(decision.event_time),
+            "processed_time": rfc3339(decision.processed_time),
+            "valid_until": rfc3339(decision.valid_until),
+            "origin": decision.origin,
+            "holdout": decision.holdout,
+        }
+    )
+
+
+def encode_profile(profile: CustomerProfile) -> bytes:
+    """Write a profile as the JSON of customer-profiles.
+
+    Raises:
+        InvariantError: If a number is not finite. Nothing of the batch may be committed then.
+    """
+    what = f"profile of customer {profile.customer_id!r}"
+    _refuse_not_finite(what, "churn_probability", profile.churn_probability)
+    _refuse_not_finite(what, "expected_purchases", profile.expected_purchases)
+    _refuse_not_finite(what, "expected_value", profile.expected_value)
+    return orjson.dumps(
+        {
+            "event_id": profile.event_id,
+            "customer_id": profile.customer_id,
+            "segment": profile.segment,
+            "churn_probability": profile.churn_probability,
+            "expected_purchases": profile.expected_purchases,
+            "expected_value": profile.expected_value,
+            "valid_until": rfc3339(profile.valid_until),
+            "model_version": profile.model_version,
+            "event_time": rfc3339(profile.event_time),
+            "processed_time": rfc3339(profile.processed_time),
+            "horizon_days": profile.horizon_days,
+            "origin": profile.origin,
+            "holdout": profile.holdout,
+        }
+    )
+
+
+def _refuse_not_finite(what: str, field: str, value: float | None) -> None:
+    # orjson would write NaN as null without a word: a reader would take a broken model for a customer below the gate.
+    if value is not None and not isfinite(value):
+        raise InvariantError(
+            f"{what}: {field} is {value!r}; only finite numbers may leave. Nothing was committed: "
+            "roll the model back (streamseg models rollback) and report the customer's touchpoints"
+        )

@@ -1,0 +1,47 @@
+"""A model that says what a test turns it to: one risk and one set of distances for every row, until turned again.
+
+For examples of the decisions; what the score depends on is the business of `fake_scorer` and of the real network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from streamseg.core.features import GROUPS
+from streamseg.core.scores import Float32Array, Float64Array, Scores
+
+
+@dataclass(slots=True)
+class DialScorer:
+    """A `Scorer` whose answer is set by hand."""
+
+    risk: float = 0.1
+    distance: tuple[float, ...] = (1.0, 2.0)
+    """To the centres of the behaviours."""
+    version: str = "dial-a"
+    model_key: int = 7
+    horizon_days: float = 90
+    behaviours: tuple[str, ...] = ("quiet", "buyer")
+    state_size: int = 1
+    horizon_days: float = 90.0
+    asked: int = 0
+    """Rows scored so far."""
+
+    def advance(self, state: Float32Array, x: Float32Array) -> Float32Array:
+        """One window more."""
+        return np.add(state, np.float32(1), dtype=np.float32)
+
+    def score(self, state: Float32Array, x: Float32Array) -> Scores:
+        """The dial, for every row."""
+        n = len(x)
+        self.asked += n
+        distance = np.tile(np.array(self.distance), (n, 1))
+        return Scores(np.full(n, self.risk), np.full(n, 2.0), np.full(n, 30.0), distance)
+
+    def explain(self, state: Float32Array, x: Float32Array) -> Float64Array:
+        """Silence alone moves it."""
+        moves = np.zeros((len(x), len(GROUPS)))
+        moves[:, [group.name for group in GROUPS].index("silence")] = 0.25
+        return moves

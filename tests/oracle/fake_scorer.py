@@ -1,0 +1,83 @@
+"""A small model with a will of its own: risk follows silence and activity, in arithmetic that no row leaks from.
+
+Only elementwise additions, products and quotients of float64 (no sums over an axis, no matrix product, no exp), so a
+row's score is the same bits in any batch. Reads a few features by name; three behaviours; every stage is in reach.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from streamseg.core.features import COLUMN, GROUPS
+from streamseg.core.scores import Float32Array, Float64Array, Scores
+
+CENTRES = ((0.1, 0.0), (0.6, 0.2), (0.3, 0.8))
+"""(activity trace, purchase trace) of the behaviours."""
+
+
+@dataclass(frozen=True, slots=True)
+class FakeScorer:
+    """A `Scorer` for tests; two of different `shift` are two models of the same kind."""
+
+    version: str = "fake-a"
+    model_key: int = 101
+    horizon_days: float = 90
+    shift: float = 0.0
+    """Added to the risk before it is squashed: what a swap changes."""
+    behaviours: tuple[str, ...] = ("quiet", "browser", "buyer")
+    state_size: int = 2
+    horizon_days: float = 90.0
+
+    def advance(self, state: Float32Array, x: Float32Array) -> Float32Array:
+        """Two traces that fade by a third a window: activity, and purchases."""
+        after = np.empty_like(state)
+        after[:, 0] = state[:, 0] * 0.7 + 0.6 * _activity(x)
+        after[:, 1] = state[:, 1] * 0.7 + 0.6 * _purchases(x)
+        return after
+
+    def score(self, state: Float32Array, x: Float32Array) -> Scores:
+        """Silence since the last touchpoint and the last outcome raise the risk; activity and money lower it."""
+        activity = state[:, 0].astype(np.float64) * 0.7 + 0.6 * _activity(x)
+        purchases = state[:, 1].astype(np.float64) * 0.7 + 0.6 * _purchases(x)
+        z = self.shift - 2.0 + sum(self._parts(x).values(), start=np.zeros(len(x)))
+        z = z - 0.6 * state[:, 0] - 0.5 * state[:, 1]
+        risk = 0.5 + 0.5 * z / (1.0 + np.abs(z))
+        distance = np.empty((len(x), len(CENTRES)))
+        for k, (a, b) in enumerate(CENTRES):
+            distance[:, k] = np.abs(activity - a) + np.abs(purchases - b)
+        return Scores(risk, 3.0 * (1.0 - risk), 40.0 * (1.0 - risk) * _column(x, "spend"), distance)
+
+    def explain(self, state: Float32Array, x: Float32Array) -> Float64Array:
+        """Each group's part of the sum before it is squashed; the hidden state's under the group `history`."""
+        parts = self._parts(x)
+        moves = np.zeros((len(x), len(GROUPS)))
+        for g, group in enumerate(GROUPS):
+            if group.name == "history":
+                moves[:, g] = -0.6 * state[:, 0] - 0.5 * state[:, 1]
+            elif group.name in parts:
+                moves[:, g] = parts[group.name]
+        return moves * 0.1
+
+    def _parts(self, x: Float32Array) -> dict[str, Float64Array]:
+        return {
+            "silence": 0.75 * _column(x, "recency_days"),
+            "purchase_recency": 0.5 * _column(x, "outcome_recency_days"),
+            "activity": -0.4 * _activity(x),
+            "recent_purchases": -0.9 * _purchases(x),
+            "support": 2.0 * _column(x, "window_support_contact") - 0.3 * _column(x, "window_rating"),
+            "refunds": 0.8 * _column(x, "window_refund"),
+        }
+
+
+def _column(x: Float32Array, feature: str) -> Float64Array:
+    return x[:, COLUMN[feature]].astype(np.float64)
+
+
+def _activity(x: Float32Array) -> Float64Array:
+    return 0.5 * _column(x, "window_view") + 0.5 * _column(x, "window_click") + 0.3 * _column(x, "window_sessions")
+
+
+def _purchases(x: Float32Array) -> Float64Array:
+    return 0.9 * _column(x, "window_purchase") + 0.9 * _column(x, "window_renew")
