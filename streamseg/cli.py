@@ -75,8 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="streamseg",
         description="Customer touchpoints in, segment changes and churn alerts out, exactly once, over Kafka.",
-        epilog="Settings come from STREAMSEG_* variables and a TOML file (STREAMSEG_CONFIG);\n`streamseg settings` lists "
-        "them. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.\nStart with: streamseg demo",
+        epilog="Settings come from STREAMSEG_* variables and a TOML file (STREAMSEG_CONFIG);\n"
+        "`streamseg settings` lists them. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.\n"
+        "Start with: streamseg demo",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"streamseg {__version__}")
@@ -104,7 +105,9 @@ def _add_demo(top: _Commands) -> None:
     )
     demo.add_argument("--json", type=Path, metavar="FILE", help="write the summary there, too, as flat JSON numbers")
     demo.add_argument("--plain", action="store_true", help="lines instead of a live table (so without a terminal)")
-    demo.add_argument("--events", type=_count, metavar="N", help="stop after N streamed touchpoints (default: all)")
+    demo.add_argument(
+        "--seconds", type=_rate, default=60.0, metavar="S", help="length of the stream, at least (default: %(default)g)"
+    )
 
 
 def _add_offline(top: _Commands) -> None:

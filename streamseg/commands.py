@@ -1,7 +1,7 @@
 """What each command does, in a few lines that call the room which does the work.
 
-Arrives: the parsed command line; the environment is read here, once a command. Leaves: an exit code, and what the command
-prints. Packages are imported inside, by the command that needs them: `streamseg --help` must not wait for torch.
+Arrives: the parsed command line; the environment is read here, once a command. Leaves: an exit code, and what is
+printed. Packages are imported inside, by the command that needs them: `streamseg --help` must not wait for torch.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from streamseg.errors import ConfigError
 
 if TYPE_CHECKING:
     from streamseg.kafka.client import KafkaAccess
@@ -51,6 +54,86 @@ def demo(arguments: argparse.Namespace) -> int:
     return run(Options(arguments.dataset, json=arguments.json, plain=arguments.plain, seconds=arguments.seconds))
 
 
+def train(arguments: argparse.Namespace) -> int:
+    """Train a model from a file and say how good it is."""
+    from streamseg.compose import core_spec, decode_limits, training_plan
+    from streamseg.datasets.past import read_past
+    from streamseg.model.artifact import load
+    from streamseg.model.train import train as train_model
+
+    chosen = _load()
+    spec = core_spec(chosen)
+    past = read_past(arguments.input, limits=decode_limits(chosen, live=False), until_ms=arguments.until)
+    for reason, count in past.refused.most_common():
+        print(f"{count:,} lines are no touchpoints: {reason}", file=sys.stderr)
+    trained = train_model(past.batches, spec=spec, plan=training_plan(chosen), progress=_say_stage)
+    _write(arguments.output, trained.artifact)
+    version, judged = load(trained.artifact, spec=spec.windows).version, trained.candidate
+    print(f"{arguments.output}: model {version}, from {len(past):,} touchpoints")
+    print(
+        f"on {judged.rows:,} later outcomes: log loss {judged.log_loss:.4f}, AUC {judged.auc:.4f}, ECE {judged.ece:.4f}"
+    )
+    print(f"would {'' if trained.verdict.promote else 'not '}be promoted: {'; '.join(trained.verdict.reasons)}")
+    return OK
+
+
+def _say_stage(stage: str, share: float) -> None:
+    """Tell a stage once, when it begins."""
+    if share == 0.0:
+        print(stage, file=sys.stderr, flush=True)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all: a worker must never load half a model."""
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(data)
+    part.replace(path)
+
+
+def replay(arguments: argparse.Namespace) -> int:
+    """Run the pipeline over a file."""
+    from streamseg import compose
+    from streamseg.datasets import jsonl
+    from streamseg.model.artifact import load
+    from streamseg.replay import replay as replay_records
+
+    chosen = _load()
+    rules = compose.rules(chosen, live=False)
+    scorer = load(_read(arguments.model), spec=rules.spec.windows).scorer
+    done = replay_records(
+        jsonl.read(arguments.input), arguments.output, rules=rules, scorer=scorer, partitions=arguments.partitions
+    )
+    counts = done.counts
+    print(
+        f"{counts.received:,} touchpoints: {counts.scored:,} scored, {counts.suppressed:,} suppressed, "
+        f"{counts.duplicate:,} duplicate, {counts.too_late:,} too late, {counts.dead_lettered.total():,} dead-lettered"
+    )
+    for topic, number in done.topics.most_common():
+        print(f"{number:10,}  {topic}")
+    return OK
+
+
+def _read(model: Path) -> bytes:
+    try:
+        return model.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{model}: {error.strerror}; name an artefact of `streamseg train`") from error
+
+
+def worker(_: argparse.Namespace) -> int:
+    """Serve until SIGTERM."""
+    from streamseg.app import run_worker
+
+    return run_worker(_load())
+
+
+def retrain(_: argparse.Namespace) -> int:
+    """Serve retraining until SIGTERM."""
+    from streamseg.agents.retrain import run_retrain
+
+    return run_retrain(_load())
+
+
 def broker(arguments: argparse.Namespace) -> int:
     """Run the embedded broker until Ctrl-C or SIGTERM."""
     import signal
@@ -85,6 +168,57 @@ def check(arguments: argparse.Namespace) -> int:
     if not differences:
         print("all topics are as they must be")
     return FAILED if differences else OK
+
+
+def list_models(_: argparse.Namespace) -> int:
+    """Show what the registry holds, the oldest first."""
+    from streamseg.kafka.registry import read
+    from streamseg.model.artifact import read_manifest
+    from streamseg.wire.times import rfc3339
+
+    registry = asyncio.run(read(_access()))
+    for version in registry.versions:
+        model = registry.model(version)
+        manifest = read_manifest(model.data)
+        print(
+            f"{'*' if model.is_current else ' '} {version}  stored {rfc3339(model.stored_ms)}  data until "
+            f"{rfc3339(manifest['data_until_ms'])[:10]}  {manifest['customers']:,} customers  {manifest['encoder']}-"
+            f"{manifest['hidden']}  log loss {manifest['metrics']['candidate.log_loss']:.4f}"
+        )
+    if not registry.versions:
+        print("no models; publish one with `streamseg models publish FILE`")
+    return OK
+
+
+def publish(arguments: argparse.Namespace) -> int:
+    """Check an artefact, store it and point at it."""
+    from streamseg.compose import core_spec, kafka_access
+    from streamseg.kafka.registry import publish as publish_model
+    from streamseg.model.artifact import load
+
+    chosen = _load()
+    data = _read(arguments.file)
+    version = load(data, spec=core_spec(chosen).windows).version
+    asyncio.run(publish_model(kafka_access(chosen), version, data, make_current=not arguments.keep_current))
+    print(f"{version} is stored{'' if arguments.keep_current else ' and current'}")
+    return OK
+
+
+def promote(arguments: argparse.Namespace) -> int:
+    """Point at a stored model."""
+    from streamseg.kafka.registry import promote as promote_model
+
+    asyncio.run(promote_model(_access(), arguments.version))
+    print(f"{arguments.version} is current")
+    return OK
+
+
+def rollback(_: argparse.Namespace) -> int:
+    """Point at the model before the current one."""
+    from streamseg.kafka.registry import rollback as roll_back
+
+    print(f"{asyncio.run(roll_back(_access()))} is current again")
+    return OK
 
 
 def list_datasets(_: argparse.Namespace) -> int:

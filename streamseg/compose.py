@@ -6,8 +6,8 @@ Arrives: `Settings`. Leaves: small frozen values that name nothing of the settin
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
-from streamseg.core.decide import Policy
 from streamseg.core.decide import Policy
 from streamseg.core.spec import CoreSpec
 from streamseg.core.windows import DAY_MS, WindowSpec
@@ -16,6 +16,9 @@ from streamseg.kafka.client import KafkaAccess
 from streamseg.pipeline import Rules
 from streamseg.settings import DecisionSettings, Settings
 from streamseg.wire.touchpoint import DecodeLimits
+
+if TYPE_CHECKING:
+    from streamseg.model.train import TrainingPlan
 
 
 def core_spec(settings: Settings) -> CoreSpec:
@@ -39,38 +42,6 @@ def core_spec(settings: Settings) -> CoreSpec:
 
 
 def rules(settings: Settings, *, live: bool) -> Rules:
-    """All that a partition's pipeline is told.
-
-    Raises:
-        ConfigError: If values that are each in range don't fit together.
-    """
-    chosen = settings.decisions
-    try:
-        policy = Policy(
-            cooling_enter=chosen.cooling_enter,
-            cooling_exit=chosen.cooling_exit,
-            at_risk_enter=chosen.at_risk_enter,
-            at_risk_exit=chosen.at_risk_exit,
-            lapse_days=chosen.lapse_days,
-            min_dwell_days=chosen.min_dwell_days,
-            alert_cooldown_days=chosen.alert_cooldown_days,
-            won_back_days=chosen.won_back_days,
-            behaviour_margin=chosen.behaviour_margin,
-            profile_step=chosen.profile_step,
-            profile_ttl_days=chosen.profile_ttl_days,
-        )
-    except ValueError as error:
-        raise ConfigError(f"decisions: {error}") from error
-    return Rules(
-        spec=core_spec(settings),
-        policy=policy,
-        limits=decode_limits(settings, live=live),
-        horizon_days=chosen.churn_horizon_days,
-        holdout_percent=chosen.holdout_percent,
-    )
-
-
-def rules(settings: Settings, *, live: bool) -> Rules:
     """All that decides what becomes of a record.
 
     Args:
@@ -80,18 +51,24 @@ def rules(settings: Settings, *, live: bool) -> Rules:
     Raises:
         ConfigError: If values that are each in range don't fit together.
     """
-    decisions, accepted = settings.decisions, settings.touchpoints
+    decisions = settings.decisions
     return Rules(
         spec=core_spec(settings),
         policy=_policy(decisions),
-        limits=DecodeLimits(
-            max_value_bytes=accepted.max_value_bytes,
-            max_properties_bytes=accepted.max_properties_bytes,
-            base_currency=accepted.base_currency,
-            allowed_skew_ms=accepted.allowed_skew_ms if live else None,
-        ),
+        limits=decode_limits(settings, live=live),
         horizon_days=decisions.churn_horizon_days,
         holdout_percent=decisions.holdout_percent,
+    )
+
+
+def decode_limits(settings: Settings, *, live: bool) -> DecodeLimits:
+    """What is accepted as a touchpoint; `live` as in `rules`."""
+    accepted = settings.touchpoints
+    return DecodeLimits(
+        max_value_bytes=accepted.max_value_bytes,
+        max_properties_bytes=accepted.max_properties_bytes,
+        base_currency=accepted.base_currency,
+        allowed_skew_ms=accepted.allowed_skew_ms if live else None,
     )
 
 
@@ -101,6 +78,20 @@ def _policy(decisions: DecisionSettings) -> Policy:
         return Policy(**named)
     except ValueError as error:
         raise ConfigError(f"decisions: {error}") from error
+
+
+def training_plan(settings: Settings) -> TrainingPlan:
+    """What is trained, and for which horizon."""
+    from streamseg.model.train import TrainingPlan  # here, since it brings torch, which only training needs
+
+    model = settings.model
+    return TrainingPlan(
+        horizon_days=settings.decisions.churn_horizon_days,
+        encoder=model.encoder,
+        hidden=model.hidden_size,
+        epochs=model.epochs,
+        seed=model.seed,
+    )
 
 
 def kafka_access(settings: Settings) -> KafkaAccess:

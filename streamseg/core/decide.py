@@ -201,7 +201,8 @@ def _apply(
     rows["alerted_ms"][slots] = np.where(alert, instant_ms, row["alerted_ms"])
     rows["published_ms"][slots] = instant_ms
     rows["published_risk"][slots] = risk
-    rows["assessed_ms"][slots] = instant_ms
+    # The customer's later rows of these steps have touched it already: an emission of an earlier one may not set it back.
+    rows["assessed_ms"][slots] = np.maximum(row["assessed_ms"], instant_ms)
     return [
         Verdict(
             at=int(at[i]),

@@ -11,6 +11,7 @@ import numpy as np
 from streamseg.core.columns import grown
 from streamseg.core.scores import Float32Array, Scorer, Scores
 from streamseg.core.steps import Steps
+from streamseg.core.summaries import NO_WINDOW
 from streamseg.core.table import CustomerTable
 from streamseg.core.windows import Int64Array
 
@@ -24,7 +25,7 @@ class FoldCache:
     def __init__(self, scorer: Scorer) -> None:
         self.scorer = scorer
         self._states: Float32Array = np.zeros((64, scorer.state_size), np.float32)
-        self._start = np.full(64, -1, np.int64)  # the window before which the state was zero; -1 = no state
+        self._start = np.full(64, NO_WINDOW, np.int64)  # the window before which the state was zero
         self._stop = np.zeros(64, np.int64)  # the first window that is not folded in
         self._generation = np.zeros(64, np.int64)
 
@@ -65,6 +66,6 @@ class FoldCache:
     def _reserve(self, size: int) -> None:
         if size > len(self._start):
             self._states = grown(self._states, size, 0)
-            self._start = grown(self._start, size, -1)
+            self._start = grown(self._start, size, NO_WINDOW)
             self._stop = grown(self._stop, size, 0)
             self._generation = grown(self._generation, size, 0)

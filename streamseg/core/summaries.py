@@ -6,6 +6,7 @@ A pool of records; each customer's are a chain from newest to oldest. Knows wind
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from streamseg.core.rows import SUMMARY
 from streamseg.core.windows import Int64Array
 
 _NONE = -1
+NO_WINDOW: Final = int(np.iinfo(np.int64).min)
+"""Stands where there is no window; not -1, which is the window before the origin."""
 
 
 class SummaryPool:
@@ -32,9 +35,9 @@ class SummaryPool:
         self._newest = grown(self._newest, slots, _NONE)
 
     def newest(self, slots: Int64Array) -> tuple[Int64Array, Int64Array]:
-        """Index of each customer's newest record and its window; -1 and -1 where there is none."""
+        """Index of each customer's newest record and its window; -1 and NO_WINDOW where there is none."""
         at = self._newest[slots]
-        return at, np.where(at == _NONE, _NONE, self.records["window"][at])
+        return at, np.where(at == _NONE, NO_WINDOW, self.records["window"][at])
 
     def walk(self, slots: Int64Array) -> Iterator[tuple[Int64Array, Int64Array]]:
         """Go through the chains in step, newest first: (positions in `slots`, record indexes) until all have ended."""

@@ -29,7 +29,7 @@ from streamseg.core.running import (
 from streamseg.core.scores import Float32Array
 from streamseg.core.spec import CoreSpec
 from streamseg.core.steps import Kind, Steps
-from streamseg.core.summaries import SummaryPool
+from streamseg.core.summaries import NO_WINDOW, SummaryPool
 from streamseg.core.windows import DAY_MS, Int64Array
 from streamseg.wire.batch import TouchpointBatch
 
@@ -177,7 +177,7 @@ class CustomerTable:
         lasts = np.append(heads[1:], len(who)) - 1
         fresh = ~is_open & (after["active_days"][lasts] != 0)
         for slot, closing in zip(customers[fresh].tolist(), newest[fresh].tolist(), strict=True):
-            if closing >= 0:
+            if closing != NO_WINDOW:
                 self.stale_chunks.add((slot, closing // CHUNK))
         at[fresh] = self.summaries.push(customers[fresh], window)
         kept = is_open | fresh
@@ -203,7 +203,7 @@ class CustomerTable:
         self.generation[slot] += 1
         if window < head_window:
             self.stale_chunks.add((slot, window // CHUNK))
-        elif window > head_window >= 0:
+        elif window > head_window and head_window != NO_WINDOW:
             self.stale_chunks.add((slot, head_window // CHUNK))
 
     def _drop_old(self, customers: Int64Array, anchor: int) -> None:

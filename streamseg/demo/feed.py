@@ -1,4 +1,4 @@
-"""When the next touchpoints may be published: not before their time on the accelerated clock, nor far ahead of the worker.
+"""When touchpoints may be published: not before their time on the accelerated clock, nor far ahead of the worker.
 
 Arrives: the event time of every touchpoint, and how many the worker has received. Leaves: a wait. The embedded broker
 keeps about 5 MB a partition and drops what is older, so running ahead of the worker would lose touchpoints.
@@ -34,6 +34,7 @@ class Feed:
         self._start_ms = int(event_ms[0])
         self.speed = (int(event_ms[-1]) - self._start_ms) / (seconds * 1_000)
         """Event time that passes in a unit of real time."""
+        self.total = len(event_ms)
         self.sent = 0
         self._started: float | None = None
 

@@ -135,8 +135,9 @@ def numbers(view: View) -> str:
     """The figures of the moment, on one line."""
     median, worst = view.latency_ms
     return (
-        f"{view.received:,} in ({view.rate:,.0f}/s, lag {view.lag:,})  {view.scored:,} scored  {view.changes:,} changes  "
-        f"{view.alerts:,} alerts  {view.dead_letters:,} dead letters  latency {median:,.0f} ms (p99 {worst:,.0f})"
+        f"{view.received:,} in ({view.rate:,.0f}/s, lag {view.lag:,})  {view.scored:,} scored  "
+        f"{view.changes:,} changes  {view.alerts:,} alerts  {view.dead_letters:,} dead letters  "
+        f"latency {median:,.0f} ms (p99 {worst:,.0f})"
     )
 
 

@@ -7,15 +7,44 @@ compared with what Kafka says. It refuses to know what is in a row.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Final
 
 from aiokafka import TopicPartition
 
-from streamseg.errors import TransientError
+from streamseg.errors import ConfigError, TransientError
+from streamseg.kafka.admin import create_topics
 from streamseg.kafka.client import KafkaAccess, open_reader
+from streamseg.kafka.identity import identify
+from streamseg.wire.topics import CHANGELOG, TOPICS
 
 STALL_LIMIT_S: Final = 60.0
 """A restore that gets nothing for so long is given up and begun again."""
+
+
+def changelog_topic(group_id: str) -> str:
+    """Name of the changelog of a consumer group: groups share nothing, so each has a topic of its own.
+
+    >>> changelog_topic("streamseg")
+    'streamseg-changelog'
+    """
+    return f"{group_id}-changelog"
+
+
+async def make_changelog(access: KafkaAccess, group_id: str, *, partitions: int) -> None:
+    """Make the group's changelog as wide as its input, unless it is there: it is the workers' own, nobody else reads it.
+
+    Raises:
+        ConfigError: If it is missing and may not be made.
+        TransientError: If no broker answers.
+    """
+    declared = next(topic for topic in TOPICS if topic.name == CHANGELOG)
+    try:
+        await create_topics(access, partitions=partitions, topics=[replace(declared, name=changelog_topic(group_id))])
+    except ConfigError:
+        # Without the right to create topics it may still be there, made by an administrator.
+        async with open_reader(access) as consumer:
+            await identify(consumer._client, changelog_topic(group_id))
 
 
 async def restore(access: KafkaAccess, changelog: TopicPartition) -> dict[bytes, bytes]:

@@ -29,8 +29,8 @@ from aiokafka.protocol.types import (
 
 from streamseg.errors import ConfigError
 
-NO_ID: Final = uuid.UUID(int=0)
-"""What a broker without topic ids says (the embedded one); it never differs, so it protects nothing."""
+NO_ID: Final = bytes(16)
+"""Stands for "by name" in a request, and for "I have no ids" in an answer."""
 LOOKS: Final = 25
 LOOK_AGAIN_S: Final = 0.2
 
@@ -39,7 +39,8 @@ LOOK_AGAIN_S: Final = 0.2
 class TopicIdentity:
     """A topic as it is now."""
 
-    id: uuid.UUID
+    id: str
+    """The brokers' id of this very topic, a UUID; empty where they have none."""
     partitions: int
 
 
@@ -58,11 +59,11 @@ async def identify(client: AIOKafkaClient, topic: str) -> TopicIdentity:
             response = await client.send(client.get_random_node(), _TopicRequest(topic))
         except NotImplementedError:
             # Said by aiokafka where the broker's highest version is below the one that we ask for.
-            return TopicIdentity(NO_ID, len(await client._wait_on_metadata(topic)))
+            return TopicIdentity("", len(await client._wait_on_metadata(topic)))
         for error_code, _name, topic_id, _internal, partitions, *_rest in response.topics:
             error = for_code(error_code)
             if error is NoError:
-                return TopicIdentity(uuid.UUID(bytes=topic_id), len(partitions))
+                return TopicIdentity("" if topic_id == NO_ID else str(uuid.UUID(bytes=topic_id)), len(partitions))
             if not error.retriable:
                 raise error(topic)
         await asyncio.sleep(LOOK_AGAIN_S)
@@ -152,7 +153,7 @@ class _TopicRequest(Request[_TopicRequestV10]):
     API_KEY = 3
 
     def __init__(self, topic: str | None) -> None:
-        self._topics = [] if topic is None else [(NO_ID.bytes, topic, {})]
+        self._topics: list[tuple[bytes, str, dict[int, bytes]]] = [] if topic is None else [(NO_ID, topic, {})]
 
     def build(self, request_struct_class: type[_TopicRequestV10]) -> _TopicRequestV10:
         return request_struct_class(self._topics, True, False, False, {})

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -104,7 +104,7 @@ async def read(access: KafkaAccess, *, topic: str = MODELS) -> Registry:
         return registry
 
 
-async def follow(access: KafkaAccess, *, topic: str = MODELS) -> AsyncIterator[Registry]:
+async def follow(access: KafkaAccess, *, topic: str = MODELS) -> AsyncGenerator[Registry]:
     """Yield the registry as it is at its present end, then again after each change; without a group, without end.
 
     The same object each time: take from it what is needed before asking for more.
@@ -175,9 +175,7 @@ async def rollback(access: KafkaAccess, *, topic: str = MODELS) -> str:
     return back_to[0]
 
 
-async def _write(
-    access: KafkaAccess, topic: str, records: Callable[[Registry], list[tuple[bytes, bytes]]]
-) -> None:
+async def _write(access: KafkaAccess, topic: str, records: Callable[[Registry], list[tuple[bytes, bytes]]]) -> None:
     """Fence other writers, read what is there, and write what `records` makes of it, in one transaction."""
     producer = transactional_producer(
         access, transactional_id=f"{topic}-registry", transaction_timeout_ms=round(WRITE_LIMIT_S * 1000)

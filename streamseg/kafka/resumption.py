@@ -6,23 +6,13 @@ reason for which nobody may go on. Pure: it asks nobody.
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 
 from aiokafka import TopicPartition
 
 from streamseg.errors import ConfigError, InvariantError
 from streamseg.kafka.identity import TopicIdentity
-
-
-@dataclass(frozen=True, slots=True)
-class Remembered:
-    """What the partition row of the changelog says about the input; written in every transaction."""
-
-    next_offset: int
-    """Offset of the first record that is not yet part of the state."""
-    topic_id: uuid.UUID
-    partitions: int
+from streamseg.partition_row import Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +29,7 @@ def start_offset(
     topic: TopicIdentity,
     log: Log,
     committed: int | None,
-    remembered: Remembered | None,
+    remembered: Position | None,
 ) -> int:
     """Say at which offset to go on.
 
@@ -49,14 +39,13 @@ def start_offset(
         log: What the brokers have of it now.
         committed: The group's offset, read after the fence; None = none. A group that was idle for a week loses it, and the
             embedded broker keeps none; then the partition row alone says it.
-        remembered: From the restored partition row; None = the changelog is empty.
+        remembered: Of the restored partition row; None = the changelog is empty.
 
     Raises:
         ConfigError: Something outside was changed: the topic, its width, its retention, the offset or the changelog.
         InvariantError: The two memories differ in a way that nobody outside could have caused.
 
-    >>> from uuid import UUID
-    >>> here, topic = TopicPartition("touchpoints", 0), TopicIdentity(UUID(int=1), 4)
+    >>> here, topic = TopicPartition("touchpoints", 0), TopicIdentity("", 4)
     >>> start_offset(here, topic=topic, log=Log(7, 9), committed=None, remembered=None)
     7
     """

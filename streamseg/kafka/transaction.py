@@ -156,9 +156,7 @@ class PartitionTransactions:
             raise failure
 
     @staticmethod
-    async def _send_partition(
-        producer: AIOKafkaProducer, where: TopicPartition, records: list[_Record]
-    ) -> None:
+    async def _send_partition(producer: AIOKafkaProducer, where: TopicPartition, records: list[_Record]) -> None:
         now_ms = time.time_ns() // 1_000_000
         deliveries = []
         batch = producer.create_batch()

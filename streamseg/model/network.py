@@ -88,6 +88,8 @@ class Network(nn.Module):
         self.b_embedding = nn.Parameter(torch.zeros(EMBEDDING))
         self.w_out = weight(EMBEDDING, 6 + types, gain=0.1)
         self.b_out = nn.Parameter(torch.zeros(6 + types))
+        # Past the bottleneck: rates of heavy buyers are linear in the logarithms that they come from.
+        self.w_skip = nn.Parameter(torch.zeros(features, 6 + types))
         self.mean: Tensor
         self.std: Tensor
         self.spend_level: Tensor
@@ -132,7 +134,7 @@ class Network(nn.Module):
         h = self.step(state, self.project(z))[:, : self.hidden]
         features = functional.silu(torch.cat((h, z), dim=1) @ self.w_head + self.b_head)  # (N, HEAD)
         embedding = torch.tanh(features @ self.w_embedding + self.b_embedding)  # (N, E)
-        out = embedding @ self.w_out + self.b_out  # (N, 6 + T)
+        out = embedding @ self.w_out + z @ self.w_skip + self.b_out  # (N, 6 + T)
         return Forecast(
             log_rate=bounded(out[:, 0], LOG_RATE),
             log_decay=bounded(out[:, 1], LOG_DECAY),

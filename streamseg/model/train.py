@@ -42,7 +42,7 @@ class TrainingPlan:
     """`lstm` or `gru`."""
     hidden: int = 32
     """Units of the recurrent layer."""
-    epochs: int = 12
+    epochs: int = 16
     """Passes over the history, in each of the two fits."""
     seed: int = 0
 

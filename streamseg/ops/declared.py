@@ -68,15 +68,9 @@ DECLARED: Final[tuple[Declared, ...]] = (
     Declared(
         "streamseg_unknown_type_total", "touchpoints", "Type outside the vocabulary, kept as other.", "never", ("type",)
     ),
+    Declared("streamseg_segment_changes_total", "outputs", "Segment changes that left, by kind.", "never", ("kind",)),
     Declared(
-        "streamseg_segment_changes_total", "outputs", "Segment changes that left, by kind.", "never", ("kind", "origin")
-    ),
-    Declared(
-        "streamseg_churn_alerts_total",
-        "outputs",
-        "Churn alerts that left.",
-        "ten times the rate of the day before",
-        ("origin",),
+        "streamseg_churn_alerts_total", "outputs", "Churn alerts that left.", "ten times the rate of the day before"
     ),
     Declared("streamseg_batch_records", "records", "Touchpoints in a transaction.", "never"),
     Declared("streamseg_stage_seconds", "s", "Time of one batch in one stage of its journey.", "never", ("stage",)),

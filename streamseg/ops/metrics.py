@@ -80,13 +80,13 @@ class Metrics:
                 self._named_types.add(name)
             self._totals["streamseg_unknown_type_total"].labels(name if name in self._named_types else "(more)").inc(n)
 
-    def changed(self, kind: str, origin: str, n: int = 1) -> None:
-        """Count segment changes that left: kind entered, changed or exited; origin live, backfill or reconcile."""
-        self._totals["streamseg_segment_changes_total"].labels(kind, origin).inc(n)
+    def changed(self, kind: str, n: int = 1) -> None:
+        """Count segment changes that left: kind entered, changed or exited."""
+        self._totals["streamseg_segment_changes_total"].labels(kind).inc(n)
 
-    def alerted(self, origin: str, n: int = 1) -> None:
+    def alerted(self, n: int = 1) -> None:
         """Count churn alerts that left."""
-        self._totals["streamseg_churn_alerts_total"].labels(origin).inc(n)
+        self._totals["streamseg_churn_alerts_total"].inc(n)
 
     def batched(self, records: int) -> None:
         """Note the size of a transaction, touchpoints."""

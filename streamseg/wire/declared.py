@@ -1,7 +1,7 @@
 """How a message declares its fields: types with what JSON Schema needs beside them, in one place, next to the code.
 
-A message is a class whose annotations carry `Says`; `schema.py` turns it into JSON Schema, encoders and decoders use the
-same class and limits. This file knows no message.
+A message is a class whose annotations carry `Says`; `schema.py` turns it into JSON Schema, encoders and decoders use
+the same class and limits. This file knows no message.
 """
 
 from __future__ import annotations

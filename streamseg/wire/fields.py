@@ -1,7 +1,7 @@
 """The touchpoint as its publishers write it: every field with its type, its limits and what it means.
 
-Declared once: `schema.py` makes `topics/schemas/touchpoint.json` from this class, and decoding holds records to the same
-limits. A field that is not named here is accepted and left alone; null in an optional field counts as absent.
+Declared once: `schema.py` makes `topics/schemas/touchpoint.json` from this class, and decoding holds records to the
+same limits. A field that is not named here is accepted and left alone; null in an optional field counts as absent.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Touchpoint(TypedDict, total=False):
     amount: Annotated[
         float | None,
         Says(
-            "The line's total in currency, at least 0, also for refund and cancel (their type says that it is subtracted).",
+            "The line's total in currency, at least 0; also for refund and cancel, whose type says it is subtracted.",
             {"minimum": 0, "maximum": MAX_AMOUNT},
             19.98,
         ),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from streamseg.wire.batch import MICRO
 
 _SAFE_DISTANCE: Final = 0.25
-"""From the nearest whole number: below it the product below can't have rounded to the wrong side (its error is < 0.24)."""
+"""From a whole number: nearer than this, the product has the right nearest one (its error is < 0.24)."""
 
 
 def to_micro(amount: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -1,6 +1,6 @@
 """What leaves: segment changes, churn alerts and customer profiles as values, and their bytes.
 
-Declared once: `schema.py` makes the JSON Schemas of the three topics from these classes. Nothing that is not finite leaves.
+Declared once: `schema.py` makes the JSON Schemas of the three topics from these classes. Only finite numbers leave.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Why a record is refused: the closed list of reasons, and the sentence that its publisher reads in the dead letter.
 
-Each function makes a `DecodeError` (it doesn't raise it); each sentence names the thing, its value, the limit and what to do.
+Each function makes a `DecodeError` (it doesn't raise it); each sentence names the thing, its value, the limit and the
+remedy.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def not_an_object(parsed: object) -> DecodeError:
 def too_deep() -> DecodeError:
     """Objects and lists inside one another."""
     return DecodeError(
-        f"touchpoint nests objects or lists more than {MAX_DEPTH} deep; expected at most {MAX_DEPTH}: flatten properties",
+        f"touchpoint nests objects or lists too deeply; expected at most {MAX_DEPTH} levels: flatten properties",
         reason="too_deep",
     )
 
@@ -87,7 +88,7 @@ def too_deep() -> DecodeError:
 def duplicate_key(key: str) -> DecodeError:
     """One of the two values would be dropped without a word."""
     return DecodeError(
-        f"touchpoint has the key {shown(key)} twice in one object; expected each key once: send only the value that is meant",
+        f"touchpoint has the key {shown(key)} twice in one object; expected each key once: send one value",
         reason="duplicate_key",
     )
 
@@ -95,15 +96,19 @@ def duplicate_key(key: str) -> DecodeError:
 def missing_field(field: str) -> DecodeError:
     """A required field is not there."""
     return DecodeError(
-        f"touchpoint.{field} is missing; expected event_id, customer_id, type and event_time in every touchpoint: add it",
+        f"touchpoint.{field} is missing; expected event_id, customer_id, type and event_time in each: add it",
         reason="missing_field",
     )
 
 
 def wrong_type(field: str, value: object, expected: str) -> DecodeError:
     """Another JSON type than the field's."""
-    remedy = ": send it in quotes" if expected == "a string" and type(value) in (int, float) else ""
-    return DecodeError(f"touchpoint.{field} is {shown(value)}; expected {expected}{remedy}", reason="wrong_type")
+    remedy = "correct it"
+    if type(value) in (int, float) and expected == "a string":
+        remedy = "put it in quotes"
+    elif type(value) is str and expected in ("a number", "an integer"):
+        remedy = "send it without quotes"
+    return DecodeError(f"touchpoint.{field} is {shown(value)}; expected {expected}: {remedy}", reason="wrong_type")
 
 
 def bad_string(field: str, value: object, least: int, most: int) -> DecodeError:
@@ -177,16 +182,16 @@ def unreadable(value: bytes, position: int) -> DecodeError:
         text = value.decode()
     except UnicodeDecodeError as error:
         return DecodeError(
-            f"touchpoint is not UTF-8: byte 0x{value[error.start]:02x} at {error.start}; expected UTF-8: encode it so",
+            f"touchpoint is not UTF-8: byte 0x{value[error.start]:02x} at {error.start}; expected all of it in UTF-8",
             reason="bad_utf8",
         )
     if is_too_deep(value):
         return too_deep()
     try:
         json.loads(text, parse_constant=_finite, parse_float=_finite, parse_int=_finite)
-    except _NotFinite as number:
+    except _NotFiniteError as number:
         return DecodeError(
-            f"touchpoint holds the number {str(number)[:SHOWN_CHARS]}; expected finite numbers below 1e308: leave the field out",
+            f"touchpoint holds the number {str(number)[:SHOWN_CHARS]}; expected finite numbers: omit the field",
             reason="not_finite",
         )
     except ValueError:
@@ -202,14 +207,14 @@ def unreadable(value: bytes, position: int) -> DecodeError:
     )
 
 
-class _NotFinite(Exception):
+class _NotFiniteError(Exception):
     """Leaves the parser at the first NaN, Infinity or overflowing number."""
 
 
 def _finite(literal: str) -> float:
     number = float(literal)
     if not math.isfinite(number):
-        raise _NotFinite(literal)
+        raise _NotFiniteError(literal)
     return number
 
 

@@ -1,6 +1,6 @@
-"""The contract as files: JSON Schemas, the list of topics and an AsyncAPI document, generated from the declarations in code.
+"""The contract as files: JSON Schemas, the list of topics and an AsyncAPI document, generated from the code.
 
-``python -m streamseg.wire.schema --write`` renews the files in `topics/`; ``--check`` names those that differ (exit code 1).
+``python -m streamseg.wire.schema --write`` renews the files in `topics/`; ``--check`` names those that differ (exit 1).
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Final, Literal, Required, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Literal, Required, Union, get_args, get_origin, get_type_hints
 
 from streamseg.wire import topics
 from streamseg.wire.declared import Json, Says
@@ -53,7 +53,7 @@ MESSAGES: Final = (
         topics.CHURN_ALERTS,
         Decision,
         "A customer is about to be lost",
-        {"kind": {"const": "churn_alert"}, "segment": {"type": "string"}, "score": {"type": "number"}},
+        {"kind": {"enum": ["churn_alert"]}, "segment": {"type": "string"}, "score": {"type": "number"}},
     ),
     Message("customer-profile", topics.CUSTOMER_PROFILES, CustomerProfile, "What is held true of a customer now", {}),
 )
@@ -120,10 +120,8 @@ def _dump(document: Json) -> str:
 
 def _object(declared: type) -> Json:
     hints = get_type_hints(declared, include_extras=True)
-    if is_dataclass(declared):
-        required = [field.name for field in fields(declared)]
-    else:
-        required = [name for name in hints if name in cast(Any, declared).__required_keys__]
+    # Not `__required_keys__`: under postponed annotations Python can't see `Required` in them and leaves it empty.
+    required = [name for name, hint in hints.items() if is_dataclass(declared) or get_origin(hint) is Required]
     return {
         "type": "object",
         "properties": {name: _field(hint) for name, hint in hints.items()},
@@ -185,7 +183,9 @@ def _told(topic: Topic) -> Json:
         "retention_ms": topic.retention_ms,
         "owner": topic.owner,
     }
-    told |= {"schema": f"schemas/{message.name}.json" for message in MESSAGES if message.topic == topic.name}
+    for message in MESSAGES:
+        if message.topic == topic.name:
+            told["schema"] = f"schemas/{message.name}.json"
     # A dotted TOML key: the Kafka name has dots of its own, so it stands in quotes.
     return told | {f'config."{name}"': value for name, value in sorted(topic.config.items())}
 

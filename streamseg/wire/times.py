@@ -1,6 +1,6 @@
 """Times on the wire: RFC 3339 strings or integer milliseconds in, RFC 3339 with milliseconds and Z out.
 
-Inside, a time is `int` milliseconds UTC. This file knows no clock and no time zone but the offset that a string carries.
+Inside, a time is `int` milliseconds UTC. This file knows no clock, and no time zone but the offset in a string.
 """
 
 from __future__ import annotations

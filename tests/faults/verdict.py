@@ -125,7 +125,8 @@ def read_all(
         metadata = consumer.list_topics(timeout=30).topics
         where = [TopicPartition(topic, partition, 0) for topic in topics for partition in metadata[topic].partitions]
         consumer.assign(where)
-        deadline, ended = time.monotonic() + limit_s, set()
+        deadline = time.monotonic() + limit_s
+        ended: set[tuple[str | None, int | None]] = set()
         while len(ended) < len(where):
             assert time.monotonic() < deadline, f"the output topics could not be read in {limit_s:.0f} s"
             for message in consumer.consume(1_000, timeout=0.5):

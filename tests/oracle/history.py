@@ -86,9 +86,12 @@ class History:
     """Touchpoints by window, not saturating."""
     first_ms: int | None = None
     last_ms: int = 0
+    _asked: dict[tuple[int, int], Float32Array] = field(default_factory=dict)
+    """Answers of `x` since the latest touchpoint."""
 
     def fold(self, touch: Touch) -> None:
         """Take one touchpoint into the summary of its own window."""
+        self._asked.clear()
         window = (touch.event_ms - self.spec.origin_ms) // self.spec.length_ms
         day = (touch.event_ms - self.spec.origin_ms) % self.spec.length_ms // DAY_MS
         summary = self.windows.setdefault(window, Summary())
@@ -122,6 +125,11 @@ class History:
 
     def x(self, window: int, instant_ms: int) -> Float32Array:
         """(1, F) what the network reads of `window` at an instant in it, or at its end."""
+        if (window, instant_ms) not in self._asked:
+            self._asked[window, instant_ms] = self._x(window, instant_ms)
+        return self._asked[window, instant_ms]
+
+    def _x(self, window: int, instant_ms: int) -> Float32Array:
         assert self.first_ms is not None
         past = [self.windows[w] for w in self.windows if w <= window]
         life = (

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
 import orjson
 
 from streamseg.core.decide import Policy
@@ -132,6 +133,18 @@ class ProgramPartition:
         after.pipeline.restore(self.rows)
         after.said, after.rows, after._counts, after._offset = self.said, self.rows, self._counts, self._offset
         return after
+
+    def state(self) -> dict[bytes, tuple[object, ...]]:
+        """What is known of each customer: life and decisions, and the windows as a later fold will read them."""
+        table, spec = self.pipeline.table, self.pipeline.rules.spec.windows
+        known: dict[bytes, tuple[object, ...]] = {}
+        for customer_id in table.customer_ids:
+            slots = np.array([table.slot(customer_id)])
+            row = table.rows[slots[0]].tolist()
+            window = spec.index_of(table.watermark_ms)
+            start = max(spec.anchor(window), int(table.first_window(slots)[0]))
+            known[customer_id] = (*row, table.closed_features(slots, min(start, window), window).tobytes())
+        return known
 
     def _position(self) -> Position:
         return Position(next_offset=self._offset, topic_id="", partitions=4)

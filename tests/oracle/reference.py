@@ -77,6 +77,7 @@ class Reference:
         self.customers: dict[bytes, Customer] = {}
         self.outputs: list[Said] = []
         self.counts: Counter[str] = Counter()
+        self._advanced: dict[tuple[int, bytes, bytes], Float32Array] = {}
 
     # -- admission
 
@@ -186,8 +187,15 @@ class Reference:
         assert history.first_ms is not None
         state = np.zeros((1, self.scorer.state_size), np.float32)
         for closed in range(max(self.spec.anchor(window), self.spec.index_of(history.first_ms)), window):
-            state = self.scorer.advance(state, history.x(closed, self.spec.start_ms(closed + 1)))
+            state = self._advance(state, history.x(closed, self.spec.start_ms(closed + 1)))
         return state
+
+    def _advance(self, state: Float32Array, x: Float32Array) -> Float32Array:
+        # The scorer is asked once for each pair of state and window; every fold goes through all its windows all the same.
+        pair = (self.scorer.model_key, state.tobytes(), x.tobytes())
+        if pair not in self._advanced:
+            self._advanced[pair] = self.scorer.advance(state, x)
+        return self._advanced[pair]
 
     def _assess(self, customer: Customer, customer_id: bytes, step: Step) -> None:
         window = self.spec.index_of(step.t)

@@ -163,19 +163,18 @@ def move_lists(max_size: int = 40) -> st.SearchStrategy[list[Move]]:
     return st.lists(moves(), max_size=max_size)
 
 
-def seeded_moves(seed: int, count: int) -> list[Move]:
+def seeded_moves(seed: int, count: int, customers: Sequence[str] = CUSTOMERS) -> list[Move]:
     """A longer stream than hypothesis draws, always the same for a seed: lively spells and long silences by turns."""
     rng = random.Random(seed)
     made: list[Move] = []
     lively = True
     for _ in range(count):
         lively = lively if rng.random() < 0.93 else not lively
-        made.append(_seeded_move(rng, lively))
+        made.append(_seeded_move(rng, rng.choice(customers), lively))
     return made
 
 
-def _seeded_move(rng: random.Random, lively: bool) -> Move:
-    customer = rng.choice(CUSTOMERS)
+def _seeded_move(rng: random.Random, customer: str, lively: bool) -> Move:
     lot = rng.random()
     if lot < 0.05:
         return Move(repeat=rng.randint(1, 90), retimed=rng.random() < 0.5)

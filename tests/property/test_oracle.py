@@ -49,15 +49,29 @@ def test_any_stream_says_what_the_reference_says(moves: list[Move]) -> None:
 
 @given(moves=move_lists())
 def test_any_stream_says_what_the_reference_says_under_other_rules(moves: list[Move]) -> None:
-    assert_same(*both(render(moves), OTHER_RULES, FakeScorer()))
+    assert_same(*both(render(moves), OTHER_RULES, FakeScorer(horizon_days=60)))
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_long_stream_says_what_the_reference_says(seed: int) -> None:
     rules = (Rules(), OTHER_RULES)[seed % 2]
-    oracle, program = both(render(seeded_moves(seed, 250)), rules, FakeScorer())
+    scorer = FakeScorer(horizon_days=rules.churn_horizon_days)
+    oracle, program = both(render(seeded_moves(seed, 250)), rules, scorer)
     assert_same(oracle, program)
     assert len(oracle.said) > 100
+
+
+def test_many_customers_say_what_the_reference_says() -> None:
+    customers = [f"customer {number}" for number in range(70)]
+    records = render(seeded_moves(31, 220, customers))
+    oracle, program = OraclePartition(FakeScorer()), ProgramPartition(FakeScorer())
+    oracle.feed(records)
+    for start in range(0, len(records), 90):
+        program.process(records[start : start + 90])
+        program.sweep(70)
+        program = program.restarted()
+    program.drain()
+    assert_same(oracle, program)
 
 
 @pytest.mark.parametrize("every", [1, 3, 30, 60])
@@ -72,17 +86,23 @@ def test_the_first_days_of_1970_say_what_the_reference_says(moves: list[Move]) -
     assert_same(*both(render(moves, start_ms=0), Rules(), FakeScorer()))
 
 
-@given(moves=move_lists(), days=st.lists(st.integers(0, 500), max_size=4))
-def test_the_wall_clock_between_touchpoints_says_what_the_reference_says(moves: list[Move], days: list[int]) -> None:
+@given(moves=move_lists(), days=st.lists(st.integers(0, 50), max_size=4), deferred=st.booleans())
+def test_the_wall_clock_between_touchpoints_says_what_the_reference_says(
+    moves: list[Move], days: list[int], deferred: bool
+) -> None:
     records = render(moves)
     oracle, program = OraclePartition(FakeScorer()), ProgramPartition(FakeScorer())
     part = len(records) // (len(days) + 1) + 1
-    for turn in range(len(days) + 1):
-        chunk = records[turn * part : (turn + 1) * part]
-        for partition in (oracle, program):
-            partition.feed(chunk)
-            if chunk and turn < len(days):
-                partition.advance_clock(chunk[-1].timestamp + days[turn] * 86_400_000 // 10)
+    for turn, start in enumerate(range(0, len(records), part)):
+        chunk = records[start : start + part]
+        idle_until_ms = chunk[-1].timestamp + (days[turn] if turn < len(days) else 0) * DAY
+        oracle.feed(chunk)
+        oracle.advance_clock(idle_until_ms)
+        program.process(chunk)
+        program.pipeline.advance_clock(idle_until_ms)
+        if not deferred:
+            program.drain()
+    program.drain()
     assert_same(oracle, program)
 
 

@@ -18,16 +18,21 @@ MODELS = (
 )
 
 
-@given(moves=move_lists(), cut=st.integers(0, 40), model=st.sampled_from(MODELS[1:]), restart=st.booleans())
-def test_a_swap_anywhere_says_what_the_reference_says(
-    moves: list[Move], cut: int, model: FakeScorer, restart: bool
+@given(
+    moves=move_lists(),
+    size=st.integers(1, 10),
+    models=st.lists(st.sampled_from(MODELS), min_size=1, max_size=5),
+    restart=st.booleans(),
+)
+def test_any_swaps_say_what_the_reference_says(
+    moves: list[Move], size: int, models: list[FakeScorer], restart: bool
 ) -> None:
     records = render(moves)
     oracle, program = OraclePartition(MODELS[0]), ProgramPartition(MODELS[0])
-    for part, scorer in ((records[:cut], MODELS[0]), (records[cut:], model)):
+    for turn, start in enumerate(range(0, len(records), size)):
         for partition in (oracle, program):
-            partition.swap(scorer)
-            partition.feed(part)
+            partition.swap(models[turn % len(models)])
+            partition.feed(records[start : start + size])
         program = program.restarted() if restart else program
     assert_same(oracle, program)
 

@@ -33,12 +33,12 @@ def test_what_a_batch_counted_is_what_a_scraper_reads() -> None:
     metrics.counted(
         received=10, scored=4, duplicate=1, too_late=2, suppressed=1, dead_lettered={"not_json": 1, "oversize": 1}
     )
-    metrics.changed("entered", "live", 3)
-    metrics.alerted("live")
+    metrics.changed("entered", 3)
+    metrics.alerted()
     found = scraped(metrics)
     assert found["streamseg_events_received_total"] == 10
     assert found["streamseg_events_dead_lettered_total[('reason', 'oversize')]"] == 1
-    assert found["streamseg_segment_changes_total[('kind', 'entered'), ('origin', 'live')]"] == 3
+    assert found["streamseg_segment_changes_total[('kind', 'entered')]"] == 3
     outcomes = ("scored", "duplicate", "too_late", "suppressed", "dead_lettered")
     assert sum(metrics.total(f"streamseg_events_{outcome}_total") for outcome in outcomes) == 10
 

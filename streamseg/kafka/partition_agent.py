@@ -1,0 +1,312 @@
+"""The inference agent of one input partition: fence, restore, then batch after batch through the pipeline, exactly once.
+
+Records of one partition arrive; transactions leave. The order is fixed, since every other order loses or doubles: fence →
+committed offset → restore to the end of the changelog after the fence → seek → process. It refuses to know what a
+touchpoint is (the pipeline's) and who has which partition (the worker's).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from aiokafka import TopicPartition
+
+from streamseg.core.scores import Scorer
+from streamseg.effects import Effects
+from streamseg.errors import ConfigError, TransientError
+from streamseg.kafka.changelog import restore
+from streamseg.kafka.client import KafkaAccess, open_reader, with_backoff
+from streamseg.kafka.identity import identify
+from streamseg.kafka.intake import Intake
+from streamseg.kafka.resumption import start_offset
+from streamseg.kafka.transaction import PartitionFenced, PartitionTransactions
+from streamseg.partition_row import Position
+from streamseg.pipeline import Pipeline
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+START_LIMIT_S: Final = 120.0
+"""How long fencing and reading may fail as networks do before the agent says so."""
+FIRST_PAUSE_S: Final = 0.1
+LONGEST_PAUSE_S: Final = 5.0
+"""Between two attempts after a failure, doubling."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRules:
+    """How an agent works; the same for every partition of a worker."""
+
+    group_id: str
+    changelog: str
+    """Topic of the changelog; its partition is the input's."""
+    wall_clock: bool
+    """An idle partition moves with the clock; else time stands still without touchpoints."""
+    max_batch_records: int = 8_000
+    flush_deadline_ms: int = 50
+    """A small batch waits at most so long for more."""
+    sweep_slice: int = 2_048
+    """Silent customers in one transaction."""
+    idle_after_ms: int = 5_000
+    """Wall clock only: so long without a record is idle."""
+    commit_limit_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What became of some records and one slice of the sweep, and where the partition stands after them."""
+
+    effects: Effects
+    next_offset: int
+    append_ms: Sequence[int]
+    """Broker's time of each record, milliseconds UTC."""
+    watermark_ms: int
+    backlog: int
+    """Silent customers who are due and not yet swept."""
+    seconds: float
+    """In the scoring thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A transaction that stands, for whoever counts."""
+
+    partition: int
+    batch: Batch
+    now_ms: int
+    seconds: float
+    """How long the commit took."""
+    lag: int
+    """Records that the brokers have and that are not yet processed."""
+
+
+class PartitionAgent:
+    """One input partition, from its assignment to its loss.
+
+    Args:
+        access, rules: Where Kafka is, and how to work.
+        source: The input partition.
+        new_pipeline: Makes an empty pipeline for the model that is given.
+        model: The current model; another object after a swap.
+        committed_offset: The group's committed offset of a partition, None for none.
+        scoring: The one thread in which every pipeline of this process runs.
+        tell: Called after each transaction.
+        restored: Called after each restore with its seconds.
+        failed: Called for each transaction whose fate was unknown.
+    """
+
+    def __init__(
+        self,
+        access: KafkaAccess,
+        rules: AgentRules,
+        source: TopicPartition,
+        *,
+        new_pipeline: Callable[[Scorer], Pipeline],
+        model: Callable[[], Scorer],
+        committed_offset: Callable[[TopicPartition], Awaitable[int | None]],
+        scoring: Executor,
+        tell: Callable[[Committed], None],
+        restored: Callable[[float], None],
+        failed: Callable[[], None],
+    ) -> None:
+        self.source: Final = source
+        self.lag = 0
+        """Records behind the end of the partition, as far as the last fetch knew."""
+        self.progress_at = time.monotonic()
+        """When this agent last committed, or last had nothing to do."""
+        self.is_ready = False
+        """Restored, and processing."""
+        self._access, self._rules = access, rules
+        self._new_pipeline, self._model = new_pipeline, model
+        self._committed_offset, self._scoring = committed_offset, scoring
+        self._tell, self._restored, self._failed = tell, restored, failed
+        self._draining = asyncio.Event()
+        self._transactions = PartitionTransactions(
+            access,
+            group_id=rules.group_id,
+            source=source,
+            changelog=rules.changelog,
+            commit_limit_s=rules.commit_limit_s,
+        )
+
+    def drain(self) -> None:
+        """Finish the transaction in flight and return from `run`."""
+        self._draining.set()
+
+    async def run(self) -> None:
+        """Work until drained, starting again from the fence whenever the fate of a commit is unknown.
+
+        Raises:
+            PartitionFenced: Another worker has the partition.
+            ConfigError, InvariantError: Nobody may go on before a person has looked.
+        """
+        rules, pause_s = self._rules, FIRST_PAUSE_S
+        try:
+            async with open_reader(self._access) as consumer:
+                consumer.assign([self.source])
+                intake = Intake(
+                    consumer,
+                    self.source,
+                    max_records=rules.max_batch_records,
+                    flush_deadline_ms=rules.flush_deadline_ms,
+                )
+                while not self._draining.is_set():
+                    try:
+                        pipeline, position = await self._unless_draining(self._take_over(intake))
+                        pause_s = FIRST_PAUSE_S
+                        await self._process(intake, pipeline, position)
+                    except _Draining:
+                        return
+                    except PartitionFenced:
+                        raise
+                    except TransientError as reason:
+                        log.warning("%s; starting again from the fence", reason)
+                        self._failed()
+                        await asyncio.sleep(pause_s)
+                        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+                    finally:
+                        self.is_ready, self.lag = False, 0
+        finally:
+            await self._transactions.close()
+
+    # --- taking over --------------------------------------------------------------------------------------------------
+
+    async def _take_over(self, intake: Intake) -> tuple[Pipeline, Position]:
+        since, where = time.perf_counter(), f"{self.source.topic}[{self.source.partition}]"
+        await _patiently(f"the fence of {where}", self._transactions.fence)
+        # Only now: an offset that was read before the fence may be moved by the owner before us.
+        committed = await _patiently(f"the offset of {where}", partial(self._committed_offset, self.source))
+        client, changelog = intake.consumer._client, TopicPartition(self._rules.changelog, self.source.partition)
+        topic = await _patiently(f"the identity of {where}", partial(identify, client, self.source.topic))
+        beside = await _patiently(f"the changelog of {where}", partial(identify, client, changelog.topic))
+        if beside.partitions < topic.partitions:
+            raise ConfigError(
+                f"topic {changelog.topic!r} has {beside.partitions} partitions and {self.source.topic!r} has "
+                f"{topic.partitions}: each input partition needs one of the same number; widen the changelog"
+            )
+        rows = await _patiently(f"the restore of {where}", partial(restore, self._access, changelog))
+        pipeline = self._new_pipeline(self._model())
+        row = await self._in_scoring_thread(pipeline.restore, rows)
+        offset = start_offset(
+            self.source,
+            topic=topic,
+            log=await _patiently(f"the ends of {where}", intake.log),
+            committed=committed,
+            remembered=row.position if row else None,
+        )
+        intake.seek(offset)
+        seconds = time.perf_counter() - since
+        self._restored(seconds)
+        log.info("%s: restored %d rows in %.1f s, going on at offset %d", where, len(rows), seconds, offset)
+        return pipeline, Position(offset, topic.id, topic.partitions)
+
+    # --- batch after batch --------------------------------------------------------------------------------------------
+
+    async def _process(self, intake: Intake, pipeline: Pipeline, position: Position) -> None:
+        """Process the next batch while the last one commits; never two commits at once."""
+        committing: asyncio.Task[None] | None = None
+        backlog, record_at = pipeline.backlog, time.monotonic()
+        self.is_ready, self.progress_at = True, time.monotonic()
+        try:
+            while not self._draining.is_set():
+                await self._swap_if_changed(pipeline)
+                records = await intake.next(committing, wait=backlog == 0)
+                self.lag = await intake.lag()
+                if records:
+                    record_at = time.monotonic()
+                    position = replace(position, next_offset=records[-1].offset + 1)
+                elif self._rules.wall_clock and (time.monotonic() - record_at) * 1000 > self._rules.idle_after_ms:
+                    backlog = await self._in_scoring_thread(_advance, pipeline)
+                batch = None
+                if records or backlog:
+                    batch = await self._in_scoring_thread(self._work, pipeline, records, position)
+                    backlog = batch.backlog
+                    intake.adapt(len(records), batch.seconds)
+                elif self.lag == 0:
+                    self.progress_at = time.monotonic()
+                if committing is not None:
+                    await committing
+                committing = None if batch is None else asyncio.create_task(self._commit(batch))
+        except _Draining:
+            log.info("%s[%d]: a batch that was not yet scored is left", self.source.topic, self.source.partition)
+        except BaseException:
+            if committing is not None:
+                committing.cancel()
+                await asyncio.gather(committing, return_exceptions=True)
+            raise
+        if committing is not None:
+            await committing
+
+    def _work(self, pipeline: Pipeline, records: Sequence[Any], position: Position) -> Batch:
+        """Take the records through the pipeline, then one slice of the sweep; runs in the scoring thread."""
+        now_ms, since = _now_ms(), time.perf_counter()
+        effects = pipeline.process(records, now_ms=now_ms, position=position) if records else Effects()
+        if pipeline.backlog:
+            swept = pipeline.sweep(self._rules.sweep_slice, now_ms=now_ms, position=position)
+            effects.outputs += swept.outputs
+            # Later rows of a key replace earlier ones, so the sweep's follow the records'.
+            effects.rows += swept.rows
+            effects.counts.swept += swept.counts.swept
+            effects.counts.emitted += swept.counts.emitted
+            for stage, seconds in swept.seconds.items():
+                effects.seconds[stage] = effects.seconds.get(stage, 0.0) + seconds
+        append_ms = [record.timestamp for record in records]
+        seconds = time.perf_counter() - since
+        return Batch(effects, position.next_offset, append_ms, pipeline.watermark_ms, pipeline.backlog, seconds)
+
+    async def _commit(self, batch: Batch) -> None:
+        since = time.perf_counter()
+        await self._transactions.commit(batch.effects.outputs, batch.effects.rows, next_offset=batch.next_offset)
+        self.progress_at = time.monotonic()
+        self._tell(Committed(self.source.partition, batch, _now_ms(), time.perf_counter() - since, self.lag))
+
+    async def _swap_if_changed(self, pipeline: Pipeline) -> None:
+        scorer = self._model()
+        if scorer is not pipeline.scorer:
+            await self._in_scoring_thread(pipeline.swap, scorer)
+            log.info("%s[%d]: model %s", self.source.topic, self.source.partition, scorer.version)
+
+    async def _in_scoring_thread(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Do it in the one thread of all pipelines. What still waits for the thread when we drain is not begun."""
+        loop = asyncio.get_running_loop()
+        return await self._unless_draining(loop.run_in_executor(self._scoring, work, *arguments))
+
+    async def _unless_draining(self, work: Awaitable[T]) -> T:
+        """Await `work`, or cancel it and raise `_Draining` once we drain: only a commit in flight is worth waiting for."""
+        task = asyncio.ensure_future(work)
+        order = asyncio.create_task(self._draining.wait())
+        try:
+            await asyncio.wait({task, order}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise _Draining
+            return task.result()
+        finally:
+            order.cancel()
+            if not task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+
+class _Draining(Exception):
+    """The order to drain came first."""
+
+
+async def _patiently(what: str, attempt: Callable[[], Awaitable[T]]) -> T:
+    return await with_backoff(what, attempt, limit_s=START_LIMIT_S)
+
+
+def _advance(pipeline: Pipeline) -> int:
+    """Let time pass on an idle partition; how many silent customers are then due."""
+    pipeline.advance_clock(_now_ms())
+    return pipeline.backlog
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

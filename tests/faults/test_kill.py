@@ -1,0 +1,36 @@
+"""A worker that dies without warning, again and again, changes nothing in what leaves."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+
+from tests.faults.stage import Stage
+
+KILLS = 6
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+def test_a_worker_killed_six_times_loses_doubles_and_falsifies_nothing(stage: Stage) -> None:
+    victim, moments = stage.one, random.Random(5)
+    victim.start()
+    stage.other.start()
+    pieces, kills = stage.pieces(KILLS + 3), 0
+    while kills < KILLS:
+        assert pieces, f"all input was published after {kills} kills that count"
+        owned = stage.progress.wait_until_it_owns(victim)
+        mark = stage.progress.committed()
+        with stage.publishing(pieces.pop(0)):
+            # It has committed transactions since it was last killed ...
+            stage.progress.wait_until_moved(owned, mark)
+            time.sleep(moments.uniform(0, 0.1))
+            victim.kill()
+        # ... and touchpoints are left that were its own to do. Else the kill doesn't count.
+        kills += stage.progress.lag(owned) > 0
+        victim.start()
+    for piece in pieces:
+        stage.publish(piece)
+    stage.assert_outputs_equal_replay()
