@@ -1,7 +1,7 @@
 """The composition root of the worker: reads the environment once and builds the Faust app around the inference worker.
 
-`faust -A streamseg.app worker` and `streamseg worker` start the same app. Faust brings the service tree, the signals and
-the web server; it opens no connection to Kafka itself, so its consumer group can never be the inference group.
+`faust -A streamseg.app worker` and `streamseg worker` start the same app. Faust brings the service tree, the signals
+and the web server; it opens no connection to Kafka itself, so its consumer group can never be the inference group.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def create_app(settings: Settings) -> WorkerApp:
         web_enabled=worker.metrics_port != 0,
         web_bind=worker.metrics_host,
         web_host=worker.metrics_host,
-        web_port=worker.metrics_port,
+        web_port=worker.metrics_port or 6066,  # Faust refuses 0 also where its web server is off
         logging_config=configuration(worker.log_level, worker.log_format),
         worker_redirect_stdouts=False,
     )

@@ -33,8 +33,8 @@ from streamseg.model.artifact import load
 from streamseg.model.train import train
 from streamseg.wire.times import rfc3339
 
-SLICES_PER_S: Final = 1_000_000.0
-"""As a rate for `produce`: far above what is reached, so that the feed alone sets the pace; its slices become small."""
+TOP_RATE: Final = 20_000.0
+"""Touchpoints a second, never reached: the feed sets the pace, this keeps the slices of the publisher at 400."""
 RATE_OVER_S: Final = 3.0
 DAY_S: Final = 86_400
 
@@ -106,7 +106,7 @@ async def _stream(
     with screen(plain=options.plain) as shown:
         gauge = _Gauge(feed, worker, tally)
         async with _beside(worker.listen(), _collect(access, tally), gauge.draw(shown.show)):
-            produced = await produce(access, data.later, rate=SLICES_PER_S, admit=feed.admit)
+            produced = await produce(access, data.later, rate=TOP_RATE, admit=feed.admit)
             feed.sent = produced
             await feed.wait_until(lambda: worker.said.received >= produced and worker.said.backlog == 0)
             said = worker.said

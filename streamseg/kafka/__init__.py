@@ -1,1 +1,1 @@
-"""What touches Kafka: the inference agent of one partition, its transaction, the changelog, the model registry, the worker."""
+"""What touches Kafka: the inference agent of one partition, its transaction, changelog, model registry, worker."""

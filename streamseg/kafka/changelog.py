@@ -32,7 +32,7 @@ def changelog_topic(group_id: str) -> str:
 
 
 async def make_changelog(access: KafkaAccess, group_id: str, *, partitions: int) -> None:
-    """Make the group's changelog as wide as its input, unless it is there: it is the workers' own, nobody else reads it.
+    """Make the group's changelog as wide as its input, unless it is there: it is the workers' own.
 
     Raises:
         ConfigError: If it is missing and may not be made.

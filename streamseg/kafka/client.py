@@ -7,13 +7,13 @@ read or written: every caller states its topic and partition itself, and no cons
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ssl import SSLContext
 from typing import Any, Final, TypeVar
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.errors import KafkaError
 from aiokafka.helpers import create_ssl_context
@@ -25,7 +25,7 @@ PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 FETCH_BYTES: Final = 4 * 1024 * 1024
 """Most bytes of one partition in one response: above 10,000 touchpoints, so that one fetch fills the largest batch."""
 BATCH_BYTES: Final = 512 * 1024
-"""Record batches are closed at this size: below every broker's default limit of 1 MiB, above what a transaction needs."""
+"""Record batches are closed at this size: below every broker's default limit of 1 MiB, few for a transaction."""
 STOP_LIMIT_S: Final = 3.0
 """How long closing a client may take before its connections are cut."""
 
@@ -118,6 +118,17 @@ async def open_reader(access: KafkaAccess, *, committed_only: bool = True) -> As
         await stop_within(consumer)
 
 
+async def written_ends(access: KafkaAccess, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+    """Ends of partitions, records of open transactions included.
+
+    A commit is acknowledged before its markers are written, so for some milliseconds a reader of committed records is
+    told an end before what was just committed. Who must see his own writes reads to the end that is told here.
+    """
+    async with open_reader(access, committed_only=False) as consumer:
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
+        return ends
+
+
 def transactional_producer(
     access: KafkaAccess, *, transactional_id: str, transaction_timeout_ms: int
 ) -> AIOKafkaProducer:
@@ -143,7 +154,7 @@ async def stop_within(client: AIOKafkaConsumer | AIOKafkaProducer, limit_s: floa
 
 
 async def with_backoff(what: str, attempt: Callable[[], Awaitable[T]], *, limit_s: float) -> T:
-    """Repeat `attempt` while it fails as networks do, waiting 0.1 s, 0.2 s, ... at most 5 s, until `limit_s` have passed.
+    """Repeat `attempt` while it fails as networks do, waiting 0.1 s, 0.2 s, ... at most 5 s, for up to `limit_s`.
 
     Only for steps that change nothing when they fail (connecting, fencing, reading): never for a commit.
 

@@ -1,8 +1,8 @@
-"""Which topic this is, and whose: its id and its number of partitions as the brokers know them, and what the brokers are.
+"""Which topic this is, its id and number of partitions as the brokers know them, and what the brokers are.
 
-A topic's name arrives; its identity leaves. A topic that was deleted and made again has another id, so offsets and state
-of the old one are never taken for its own. aiokafka asks for metadata up to version 5, which has no ids: version 10 is
-spelt here (KIP-516, brokers from 2.8).
+A topic's name arrives; its identity leaves. A topic that was deleted and made again has another id, so offsets and
+state of the old one are never taken for its own. aiokafka asks for metadata up to version 5, which has no ids:
+version 10 is spelt here (KIP-516, brokers from 2.8).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The records of one input partition, batch by batch: large when there is much to do, small and soon when there is little.
+"""The records of one input partition, batch by batch: large when there is much to do, else small and soon.
 
-An assigned, sought consumer arrives; lists of records leave, in order. It refuses to skip: an offset that the brokers no
-longer have is an error that says how many records are missing.
+An assigned, sought consumer arrives; lists of records leave, in order. It refuses to skip: an offset that the brokers
+no longer have is an error that says how many records are missing.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ FIRST_RECORDS: Final = 1_000
 LEAST_RECORDS: Final = 100
 QUICK_S: Final = 0.25
 SLOW_S: Final = 1.0
-"""A full batch that took less than `QUICK_S` to score is followed by larger ones, one above `SLOW_S` by smaller ones: large
-batches cost least a record, but all partitions of a worker share one thread, and a drain or a restore waits for it."""
+"""A full batch that took less than `QUICK_S` to score is followed by larger ones, one above `SLOW_S` by smaller ones:
+large batches cost least a record, but all partitions of a worker share one thread, and a restore waits for it."""
 IDLE_WAIT_MS: Final = 200
 """How long an idle agent waits for a record before it looks at the clock and at its orders."""
 
@@ -56,7 +56,7 @@ class Intake:
         return Log(earliest, (await self.consumer.end_offsets([self._source]))[self._source])
 
     async def lag(self) -> int:
-        """Records that the last fetch knew of and that were not yet taken; open transactions of publishers don't count."""
+        """Records that the last fetch knew of and were not yet taken; publishers' open transactions don't count."""
         end: int = self.consumer.last_stable_offset(self._source) or 0
         position: int = await self.consumer.position(self._source)
         return max(0, end - position)

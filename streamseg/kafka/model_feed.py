@@ -1,7 +1,7 @@
-"""The current model of a worker: followed in the registry, loaded and warmed beside the event path, swapped in when sound.
+"""The current model of a worker: followed in the registry, loaded beside the event path, swapped in when sound.
 
-Announcements arrive; a scorer stands ready to be taken between transactions. It refuses to let go of a model that works:
-a version that can't be loaded is reported, and the one before it serves on.
+Announcements arrive; a scorer stands ready to be taken between transactions. It refuses to let go of a model that
+works: a version that can't be loaded is reported, and the one before it serves on.
 """
 
 from __future__ import annotations

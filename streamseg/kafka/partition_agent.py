@@ -1,8 +1,8 @@
-"""The inference agent of one input partition: fence, restore, then batch after batch through the pipeline, exactly once.
+"""The inference agent of one input partition: fence, restore, then batch after batch, exactly once.
 
-Records of one partition arrive; transactions leave. The order is fixed, since every other order loses or doubles: fence →
-committed offset → restore to the end of the changelog after the fence → seek → process. It refuses to know what a
-touchpoint is (the pipeline's) and who has which partition (the worker's).
+Records of one partition arrive; transactions leave. The order is fixed, since every other order loses or doubles:
+fence → committed offset → restore to the end of the changelog after the fence → seek → process. It refuses to know
+what a touchpoint is (the pipeline's) and who has which partition (the worker's).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,12 +19,12 @@ from typing import Any, Final, TypeVar
 from aiokafka import TopicPartition
 
 from streamseg.core.scores import Scorer
-from streamseg.effects import Effects
 from streamseg.errors import ConfigError, TransientError
 from streamseg.kafka.changelog import restore
 from streamseg.kafka.client import KafkaAccess, open_reader, with_backoff
 from streamseg.kafka.identity import identify
 from streamseg.kafka.intake import Intake
+from streamseg.kafka.processed import Batch, let_time_pass, now_ms, process
 from streamseg.kafka.resumption import start_offset
 from streamseg.kafka.transaction import PartitionFenced, PartitionTransactions
 from streamseg.partition_row import Position
@@ -57,21 +57,6 @@ class AgentRules:
     idle_after_ms: int = 5_000
     """Wall clock only: so long without a record is idle."""
     commit_limit_s: float = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What became of some records and one slice of the sweep, and where the partition stands after them."""
-
-    effects: Effects
-    next_offset: int
-    append_ms: Sequence[int]
-    """Broker's time of each record, milliseconds UTC."""
-    watermark_ms: int
-    backlog: int
-    """Silent customers who are due and not yet swept."""
-    seconds: float
-    """In the scoring thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,10 +208,10 @@ class PartitionAgent:
                     record_at = time.monotonic()
                     position = replace(position, next_offset=records[-1].offset + 1)
                 elif self._rules.wall_clock and (time.monotonic() - record_at) * 1000 > self._rules.idle_after_ms:
-                    backlog = await self._in_scoring_thread(_advance, pipeline)
+                    backlog = await self._in_scoring_thread(let_time_pass, pipeline)
                 batch = None
                 if records or backlog:
-                    batch = await self._in_scoring_thread(self._work, pipeline, records, position)
+                    batch = await self._in_scoring_thread(process, pipeline, records, position, self._rules.sweep_slice)
                     backlog = batch.backlog
                     intake.adapt(len(records), batch.seconds)
                 elif self.lag == 0:
@@ -244,28 +229,11 @@ class PartitionAgent:
         if committing is not None:
             await committing
 
-    def _work(self, pipeline: Pipeline, records: Sequence[Any], position: Position) -> Batch:
-        """Take the records through the pipeline, then one slice of the sweep; runs in the scoring thread."""
-        now_ms, since = _now_ms(), time.perf_counter()
-        effects = pipeline.process(records, now_ms=now_ms, position=position) if records else Effects()
-        if pipeline.backlog:
-            swept = pipeline.sweep(self._rules.sweep_slice, now_ms=now_ms, position=position)
-            effects.outputs += swept.outputs
-            # Later rows of a key replace earlier ones, so the sweep's follow the records'.
-            effects.rows += swept.rows
-            effects.counts.swept += swept.counts.swept
-            effects.counts.emitted += swept.counts.emitted
-            for stage, seconds in swept.seconds.items():
-                effects.seconds[stage] = effects.seconds.get(stage, 0.0) + seconds
-        append_ms = [record.timestamp for record in records]
-        seconds = time.perf_counter() - since
-        return Batch(effects, position.next_offset, append_ms, pipeline.watermark_ms, pipeline.backlog, seconds)
-
     async def _commit(self, batch: Batch) -> None:
         since = time.perf_counter()
         await self._transactions.commit(batch.effects.outputs, batch.effects.rows, next_offset=batch.next_offset)
         self.progress_at = time.monotonic()
-        self._tell(Committed(self.source.partition, batch, _now_ms(), time.perf_counter() - since, self.lag))
+        self._tell(Committed(self.source.partition, batch, now_ms(), time.perf_counter() - since, self.lag))
 
     async def _swap_if_changed(self, pipeline: Pipeline) -> None:
         scorer = self._model()
@@ -279,7 +247,7 @@ class PartitionAgent:
         return await self._unless_draining(loop.run_in_executor(self._scoring, work, *arguments))
 
     async def _unless_draining(self, work: Awaitable[T]) -> T:
-        """Await `work`, or cancel it and raise `_Draining` once we drain: only a commit in flight is worth waiting for."""
+        """Await `work`, or cancel it and raise `_Draining` once we drain: only a commit is worth waiting for."""
         task = asyncio.ensure_future(work)
         order = asyncio.create_task(self._draining.wait())
         try:
@@ -294,19 +262,9 @@ class PartitionAgent:
                 await asyncio.gather(task, return_exceptions=True)
 
 
-class _Draining(Exception):
+class _Draining(Exception):  # noqa: N818 - an order, not an error
     """The order to drain came first."""
 
 
 async def _patiently(what: str, attempt: Callable[[], Awaitable[T]]) -> T:
     return await with_backoff(what, attempt, limit_s=START_LIMIT_S)
-
-
-def _advance(pipeline: Pipeline) -> int:
-    """Let time pass on an idle partition; how many silent customers are then due."""
-    pipeline.advance_clock(_now_ms())
-    return pipeline.backlog
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

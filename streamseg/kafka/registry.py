@@ -22,7 +22,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streamseg.errors import ConfigError, TransientError
-from streamseg.kafka.client import KafkaAccess, open_reader, stop_within, transactional_producer
+from streamseg.kafka.client import KafkaAccess, open_reader, stop_within, transactional_producer, written_ends
 from streamseg.wire.topics import MODELS
 
 CHUNK_BYTES: Final = 900_000
@@ -98,9 +98,10 @@ class Registry:
 
 async def read(access: KafkaAccess, *, topic: str = MODELS) -> Registry:
     """Read the registry to its present end."""
+    where, registry = TopicPartition(topic, 0), Registry()
+    end = (await written_ends(access, [where]))[where]
     async with open_reader(access) as consumer:
-        registry = Registry()
-        await _read_to_end(consumer, TopicPartition(topic, 0), registry)
+        await _read_to(end, consumer, where, registry)
         return registry
 
 
@@ -109,9 +110,10 @@ async def follow(access: KafkaAccess, *, topic: str = MODELS) -> AsyncGenerator[
 
     The same object each time: take from it what is needed before asking for more.
     """
+    where, registry = TopicPartition(topic, 0), Registry()
+    end = (await written_ends(access, [where]))[where]
     async with open_reader(access) as consumer:
-        where, registry = TopicPartition(topic, 0), Registry()
-        await _read_to_end(consumer, where, registry)
+        await _read_to(end, consumer, where, registry)
         yield registry
         while True:
             if _apply(await consumer.getmany(where, timeout_ms=1_000), registry):
@@ -199,9 +201,8 @@ async def _write(access: KafkaAccess, topic: str, records: Callable[[Registry], 
         await stop_within(producer)
 
 
-async def _read_to_end(consumer: AIOKafkaConsumer, where: TopicPartition, registry: Registry) -> None:
+async def _read_to(end: int, consumer: AIOKafkaConsumer, where: TopicPartition, registry: Registry) -> None:
     consumer.assign([where])
-    end = (await consumer.end_offsets([where]))[where]
     await consumer.seek_to_beginning(where)
     while await consumer.position(where) < end:
         _apply(await consumer.getmany(where, timeout_ms=200), registry)

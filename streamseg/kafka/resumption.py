@@ -37,8 +37,8 @@ def start_offset(
         source: The input partition.
         topic: What the input topic is now.
         log: What the brokers have of it now.
-        committed: The group's offset, read after the fence; None = none. A group that was idle for a week loses it, and the
-            embedded broker keeps none; then the partition row alone says it.
+        committed: The group's offset, read after the fence; None = none. A group that was idle for a week loses it, and
+            the embedded broker keeps none; then the partition row alone says it.
         remembered: Of the restored partition row; None = the changelog is empty.
 
     Raises:
@@ -59,9 +59,9 @@ def start_offset(
         return log.earliest
     if remembered.partitions != topic.partitions:
         raise ConfigError(
-            f"topic {source.topic!r} has {topic.partitions} partitions; the state was made with {remembered.partitions}: "
-            f"customers would change partition. Set the topic up again with {remembered.partitions} partitions, or start "
-            f"anew under another STREAMSEG_GROUP_ID"
+            f"topic {source.topic!r} has {topic.partitions} partitions; the state was made with "
+            f"{remembered.partitions}: customers would change partition. Set the topic up again with "
+            f"{remembered.partitions} partitions, or start anew under another STREAMSEG_GROUP_ID"
         )
     if remembered.topic_id != topic.id:
         raise ConfigError(
@@ -70,14 +70,14 @@ def start_offset(
         )
     if committed is not None and committed > remembered.next_offset:
         raise ConfigError(
-            f"{where} has committed offset {committed}, its state ends at {remembered.next_offset}: the group's offset was "
-            f"moved from outside, or changelog records were lost. Set the offset back to {remembered.next_offset}"
+            f"{where} has committed offset {committed}, its state ends at {remembered.next_offset}: the group's offset "
+            f"was moved from outside, or changelog records were lost. Set the offset back to {remembered.next_offset}"
         )
     if committed is not None and committed < remembered.next_offset:
         raise InvariantError(
             f"{where} has committed offset {committed}, but its state already holds records up to "
-            f"{remembered.next_offset - 1}: going on would count some twice. If somebody set the group's offset back, set "
-            f"it to {remembered.next_offset}; to process again, start anew under another STREAMSEG_GROUP_ID"
+            f"{remembered.next_offset - 1}: going on would count some twice. If somebody set the group's offset back, "
+            f"set it to {remembered.next_offset}; to process again, start anew under another STREAMSEG_GROUP_ID"
         )
     return in_range(source, remembered.next_offset, log)
 
@@ -86,14 +86,14 @@ def in_range(source: TopicPartition, offset: int, log: Log) -> int:
     """The offset, if the brokers have it or will write it next.
 
     Raises:
-        ConfigError: With the size of the gap: records that retention deleted before they were processed, or that are gone.
+        ConfigError: With the size of the gap: records that were deleted before they were processed, or are gone.
     """
     where = f"{source.topic}[{source.partition}]"
     if offset < log.earliest:
         raise ConfigError(
             f"{where}: the next touchpoint is at offset {offset}, the oldest one left at {log.earliest}: "
-            f"{log.earliest - offset} touchpoints were deleted before they were processed. Raise retention.ms; to go on "
-            f"without them, start anew under another STREAMSEG_GROUP_ID"
+            f"{log.earliest - offset} touchpoints were deleted before they were processed. Raise retention.ms; to go "
+            f"on without them, start anew under another STREAMSEG_GROUP_ID"
         )
     if offset > log.end:
         raise ConfigError(

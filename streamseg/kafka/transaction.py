@@ -1,7 +1,7 @@
-"""The transaction of one input partition: outputs, changelog rows and the input offset become visible together or not at all.
+"""The transaction of one input partition: outputs, changelog rows and offset become visible together or not at all.
 
-What a batch brought about arrives; nothing is returned, it stands in Kafka. It refuses to retry a commit: once the fate of
-a commit is unknown, only fencing again and reading what was committed tells the truth.
+What a batch brought about arrives; nothing is returned, it stands in Kafka. It refuses to retry a commit: once the fate
+of a commit is unknown, only fencing again and reading what was committed tells the truth.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _Record = tuple[bytes | None, bytes | None, Headers]
 
 
 class Outgoing(Protocol):
-    """One record that leaves; `wire.outputs.Output` is one. A value of None is a tombstone, a key of None a dead letter's."""
+    """One record that leaves; `wire.outputs.Output` is one. Value None: a tombstone; key None: a dead letter's."""
 
     @property
     def topic(self) -> str: ...
@@ -48,19 +48,19 @@ class Outgoing(Protocol):
     def headers(self) -> Headers: ...
 
 
-class PartitionFenced(TransientError):
+class PartitionFenced(TransientError):  # noqa: N818 - what happened; the word of Kafka
     """Another worker has this input partition now, or our transaction was open for too long. Give up this partition."""
 
 
-class CommitUnknown(TransientError):
-    """The commit may or may not have happened. Fence again, drop the table, restore, and go on from what was committed."""
+class CommitUnknown(TransientError):  # noqa: N818 - as above
+    """The commit may or may not have happened. Fence again, restore, and go on from what was committed."""
 
 
 class PartitionTransactions:
     """The transactional producer of one input partition of one group.
 
-    Each input partition has a transactional id of its own: a worker that lost the partition is fenced by the next owner's
-    `fence`, whatever the group's coordinator thinks. (With one id a worker, a zombie's commit doubles every output.)
+    Each input partition has a transactional id of its own: a worker that lost the partition is fenced by the next
+    owner's `fence`, whatever the group's coordinator thinks. (With one id a worker, a zombie's commit doubles outputs.)
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class PartitionTransactions:
             raise self._judge(reason) from reason
 
     async def close(self) -> None:
-        """Drop the producer. A transaction that is still open is aborted by the next fence, or by the brokers in time."""
+        """Drop the producer. A transaction that is still open is aborted by the next fence, or in time."""
         producer, self._producer = self._producer, None
         if producer is not None:
             await stop_within(producer)

@@ -1,7 +1,7 @@
 """One worker: its membership in the consumer group, and an inference agent for each partition that it is given.
 
-Assignments arrive; agents start and drain. The group's consumer reads nothing: it is there to be a member, and each agent
-reads with a consumer of its own. It refuses to go on in silence: what an agent can't recover from ends the worker.
+Assignments arrive; agents start and drain. The group's consumer reads nothing: it is there to be a member, and each
+agent reads with a consumer of its own. It refuses to go on in silence: what an agent can't mend ends the worker.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ class InferenceWorker(Service, ConsumerRebalanceListener):
         )
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Finish what is in flight before others may have the partitions. (aiokafka would log and drop an error here.)"""
+        """Finish what is in flight before others have the partitions. (aiokafka would drop an error here.)"""
         await self._guarded(self._drain(self._drain_s))
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:

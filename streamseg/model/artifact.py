@@ -51,7 +51,7 @@ class Manifest:
     hidden: int
     data_from_ms: int
     data_until_ms: int
-    """The model has seen nothing after this; it also stands for the time of creation, so equal data gives equal bytes."""
+    """The model has seen nothing after this. It stands for the time of creation: equal data gives equal bytes."""
     customers: int
     calibration: Mapping[str, float]
     behaviours: Mapping[str, Any]

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
-from torch.nn.utils import clip_grad_norm_
 
 from streamseg.core.features import FEATURES
 from streamseg.core.windows import DAY_MS, Int64Array
 from streamseg.errors import ConfigError
 from streamseg.model.history import History, Instants
 from streamseg.model.network import Forecast, Network, log_likelihood, log_mean
+from streamseg.model.optimise import OneCycleAdamW
 from streamseg.wire.vocabulary import TYPES
 
 TRUNCATION = 13
@@ -88,6 +89,7 @@ def fit(
         ConfigError: If there is nothing to learn from.
     """
     torch.set_num_threads(1)
+    progress(0.0)
     horizons = horizon_grid(horizon_days, history.spec.windows.length_days)
     fits = history.instants.instant_ms + round(horizons[0] * DAY_MS) <= until_ms
     instants = history.instants.take(fits)
@@ -100,13 +102,12 @@ def fit(
     _set_scales(network, history, instants, labels, horizons)
     folds = _Folds(history, instants, network)
     random = np.random.default_rng(seed)
-    chunks = sum(len(folds.chunks(batch, TRUNCATION)) for batch in folds.batches(np.random.default_rng(seed)))
-    total = max(epochs * (chunks + len(folds.starts) // SEQUENCES + 1), 1)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=LEARNING_RATE, total_steps=total + 1)
+    chunks = folds.count_chunks()
+    optimiser = OneCycleAdamW(
+        network.parameters(), rate=LEARNING_RATE, weight_decay=WEIGHT_DECAY, clip_norm=CLIP_NORM, steps=epochs * chunks
+    )
     mean_weight = float(labels.weight.sum()) / max(chunks, 1)
     grid = torch.tensor(horizons)
-    taken = 0
     for epoch in range(epochs):
         for batch in folds.batches(random):
             # A random first cut, so that no window is always the one through which no gradient flows.
@@ -117,13 +118,8 @@ def fit(
                     continue
                 forecast = network.forecast(states[chunk.step, chunk.sequence], folds.z[chunk.instants])
                 loss = _loss(forecast, labels, chunk.instants, grid) / mean_weight
-                optimiser.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                clip_grad_norm_(network.parameters(), CLIP_NORM)
+                loss.backward()
                 optimiser.step()
-                if taken < total:
-                    schedule.step()
-                taken += 1
         progress((epoch + 1) / epochs)
     return network
 
@@ -235,6 +231,10 @@ class _Folds:
         pieces = np.array_split(order, -(-len(order) // SEQUENCES))
         return [pieces[i] for i in random.permutation(len(pieces))]
 
+    def count_chunks(self) -> int:
+        """About how many chunks with instants a pass has: the number of its steps."""
+        return sum(len(self.chunks(batch, TRUNCATION)) for batch in self.batches(np.random.default_rng(0)))
+
     def chunks(self, batch: Int64Array, first: int) -> list[_Chunk]:
         """Cut a minibatch into pieces of `TRUNCATION` windows, the first one of `first`."""
         sizes = self._bounds[batch + 1] - self._bounds[batch]
@@ -245,7 +245,7 @@ class _Folds:
         longest = int(steps.max())
         cuts = [0, *range(first, longest + 1, TRUNCATION), longest + 1]
         chunks = []
-        for begin, end in zip(cuts[:-1], cuts[1:], strict=True):
+        for begin, end in pairwise(cuts):
             inside = np.flatnonzero((steps >= begin) & (steps < end))
             picked = (self._order[at[inside]], steps[inside] - begin, sequence[inside])
             chunks.append(_Chunk(begin, end, *(torch.from_numpy(one) for one in picked)))

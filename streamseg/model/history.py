@@ -1,4 +1,4 @@
-"""What training reads: every customer's closed windows and score instants, collected through the worker's own code path.
+"""What training reads: every customer's closed windows and score instants, collected on the worker's own code path.
 
 Arrives: touchpoints in any order. Leaves: a `History`: features of closed windows as ragged rows, instants at which
 the worker would have scored, and what came after them. Knows nothing of networks.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ _CUSTOMERS_AT_ONCE = 4_096
 
 @dataclass(frozen=True, slots=True)
 class Instants:
-    """N instants at which the worker scores, none of them gated: some just after touchpoints, some at due boundaries."""
+    """N instants at which the worker scores, none gated: some just after touchpoints, some at due boundaries."""
 
     customer: Int64Array
     window: Int64Array
@@ -177,7 +178,7 @@ def _may_be_used(customer: Int64Array, consent: Int64Array) -> NDArray[np.bool_]
 def _slices(batch: TouchpointBatch, windows: Int64Array) -> Iterator[TouchpointBatch]:
     """The touchpoints of one window after the other."""
     cuts = [0, *(np.flatnonzero(np.diff(windows)) + 1).tolist(), len(windows)]
-    for start, stop in zip(cuts[:-1], cuts[1:], strict=True):
+    for start, stop in pairwise(cuts):
         if stop > start:
             yield TouchpointBatch(**{f.name: getattr(batch, f.name)[start:stop] for f in fields(TouchpointBatch)})
 
@@ -230,9 +231,8 @@ def _assemble(
     for who, begin, x in closed:
         rows = row_of[who] + (begin - first[who])  # (N,)
         flat[rows[None, :] + np.arange(len(x))[:, None]] = x
-    empty = Instants(
-        *(np.empty(0, np.int64) for _ in range(3)), np.empty(0, np.bool_), np.empty((0, len(FEATURES)), np.float32)
-    )
+    no_time = np.empty(0, np.int64)
+    empty = Instants(no_time, no_time, no_time, np.empty(0, np.bool_), np.empty((0, len(FEATURES)), np.float32))
     parts = drawn or [empty]
     instants = Instants(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Instants)))
     # Only what was read by then is an input, so instants need no order of their own; by customer suits training.

@@ -6,7 +6,7 @@ the candidate, of the past rate and of the incumbent on the same instants.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,21 +79,17 @@ def calibrate(
     """Fit the map on all of the trial, and measure it as fitted on one half of the customers and used on the other.
 
     Returns:
-        The map to serve with over `horizon_days`, the candidate's figures, and its calibration errors by kind of instant.
+        The map to serve with over `horizon_days`, the candidate's figures, and its ECE by kind of instant.
     """
     everyone = np.ones(len(trial.which), np.bool_)
-    # The level first: it stands inside the closed form of P(none), so the slope is fitted to what it leaves.
-    level = _levels(network, trial, everyone)
-    served = _platt(network, trial, everyone, level) if trial.origin.complete else level
-    served = Calibration(horizon_days, served.level, served.slope, served.offset, served.value_level)
+    served = replace(_fit_map(network, trial, everyone), horizon_days=horizon_days)
     churn = np.empty(len(trial.which))
     outcomes = np.empty(len(trial.which))
     for half in (trial.half, ~trial.half):
         if half.any() and (~half).any():
-            fitted = _platt(network, trial, ~half, _levels(network, trial, ~half))
-            churn[half], outcomes[half], _ = _forecast(network, trial, half, fitted)
+            churn[half], outcomes[half], _ = _forecast(network, trial, half, _fit_map(network, trial, ~half))
         else:
-            churn[half], outcomes[half], _ = _forecast(network, trial, half, level)
+            churn[half], outcomes[half], _ = _forecast(network, trial, half, Calibration(trial.origin.horizon_days))
     figures = evaluate(churn, outcomes, trial.actual)
     by_kind = {
         f"candidate.ece_{name}": ece(1.0 - churn[kind], (trial.actual[kind] > 0).astype(np.float64))
@@ -125,18 +121,18 @@ def _past(history: History, customer: Int64Array, instant_ms: Int64Array) -> tup
     return np.maximum(days - 1, 0).astype(np.float64), (instant_ms - history.first_ms[customer]) / DAY_MS
 
 
-def _levels(network: Network, trial: Trial, rows: NDArray[np.bool_]) -> Calibration:
+def _fit_map(network: Network, trial: Trial, rows: NDArray[np.bool_]) -> Calibration:
     plain = Calibration(horizon_days=trial.origin.horizon_days)
     _, outcomes, value = _forecast(network, trial, rows, plain)
     level = ratio(float(trial.actual[rows].sum()), float(outcomes.sum()))
     value_level = ratio(float(trial.spend[rows].sum()), level * float(value.sum()))
-    return Calibration(plain.horizon_days, level=level, value_level=value_level)
-
-
-def _platt(network: Network, trial: Trial, rows: NDArray[np.bool_], levelled: Calibration) -> Calibration:
+    levelled = replace(plain, level=level, value_level=value_level)
+    if not trial.origin.complete:  # a slope found on a shorter horizon says nothing about the longer one
+        return levelled.halfway()
+    # The level first: it stands inside the closed form of P(none), so the slope is fitted to what it leaves.
     churn, _, _ = _forecast(network, trial, rows, levelled)
     slope, offset = fit_platt(churn, trial.actual[rows] == 0)
-    return Calibration(levelled.horizon_days, levelled.level, slope, offset, levelled.value_level)
+    return replace(levelled, slope=slope, offset=offset).halfway()
 
 
 def _forecast(

@@ -98,6 +98,11 @@ class Network(nn.Module):
         self.register_buffer("std", torch.ones(features))
         self.register_buffer("spend_level", torch.zeros(()))
         self.register_buffer("spend_scale", torch.ones(()))
+        limits = torch.tensor((LOG_RATE, LOG_DECAY, LOG_SHAPE, ZERO_LOGIT, SPEND_RANGE, LOG_SPREAD))
+        self.low: Tensor
+        self.high: Tensor
+        self.register_buffer("low", limits[:, 0].clone(), persistent=False)
+        self.register_buffer("high", limits[:, 1].clone(), persistent=False)
 
     @property
     def state_size(self) -> int:
@@ -135,13 +140,14 @@ class Network(nn.Module):
         features = functional.silu(torch.cat((h, z), dim=1) @ self.w_head + self.b_head)  # (N, HEAD)
         embedding = torch.tanh(features @ self.w_embedding + self.b_embedding)  # (N, E)
         out = embedding @ self.w_out + z @ self.w_skip + self.b_out  # (N, 6 + T)
+        rate, decay, shape, zero, spend, spread = bounded(out[:, :6], self.low, self.high).unbind(dim=1)
         return Forecast(
-            log_rate=bounded(out[:, 0], LOG_RATE),
-            log_decay=bounded(out[:, 1], LOG_DECAY),
-            log_shape=bounded(out[:, 2], LOG_SHAPE),
-            zero_logit=bounded(out[:, 3], ZERO_LOGIT),
-            spend_mu=self.spend_level + self.spend_scale * bounded(out[:, 4], SPEND_RANGE),
-            spend_log_sigma=bounded(out[:, 5], LOG_SPREAD),
+            log_rate=rate,
+            log_decay=decay,
+            log_shape=shape,
+            zero_logit=zero,
+            spend_mu=self.spend_level + self.spend_scale * spend,
+            spend_log_sigma=spread,
             type_logits=out[:, 6:],
             embedding=embedding,
         )
@@ -155,14 +161,14 @@ class Network(nn.Module):
         self.b_out.data[6:] = torch.log((type_counts + 1.0) / (type_counts + 1.0).sum())
 
 
-def bounded(raw: Tensor, limits: tuple[float, float]) -> Tensor:
+def bounded(raw: Tensor, low: Tensor, high: Tensor) -> Tensor:
     """Squash into limits with slope 1 in the middle: a bounded parameter can't blow a forecast up.
 
-    >>> bounded(torch.tensor([-100.0, 0.0, 100.0]), (-4.0, 4.0))
+    >>> bounded(torch.tensor([-100.0, 0.0, 100.0]), torch.tensor(-4.0), torch.tensor(4.0))
     tensor([-4.,  0.,  4.])
     """
-    low, high = limits
-    return low + (high - low) * torch.sigmoid(raw * (4.0 / (high - low)))
+    width = high - low
+    return low + width * torch.sigmoid(raw * (4.0 / width))
 
 
 def log_mean(forecast: Forecast, horizon_days: Tensor) -> Tensor:
@@ -174,8 +180,9 @@ def log_mean(forecast: Forecast, horizon_days: Tensor) -> Tensor:
 def log_none(forecast: Forecast, log_m: Tensor) -> Tensor:
     """log P(no outcome day) = log(pi + (1 - pi) (r / (r + m))^r), for m = exp(`log_m`)."""
     nothing = -torch.exp(forecast.log_shape) * functional.softplus(log_m - forecast.log_shape)
-    gone = functional.logsigmoid(forecast.zero_logit)
-    return torch.logaddexp(gone, functional.logsigmoid(-forecast.zero_logit) + nothing)
+    # -softplus(-x) is log(sigmoid(x)); torch's own logsigmoid is not vectorised and took a sixth of a tile.
+    gone = -functional.softplus(-forecast.zero_logit)
+    return torch.logaddexp(gone, nothing - functional.softplus(forecast.zero_logit))
 
 
 def log_likelihood(forecast: Forecast, log_m: Tensor, count: Tensor) -> Tensor:
@@ -183,8 +190,8 @@ def log_likelihood(forecast: Forecast, log_m: Tensor, count: Tensor) -> Tensor:
     shape = torch.exp(forecast.log_shape)
     excess = functional.softplus(log_m - forecast.log_shape)  # log((r + m) / r)
     some = (
-        functional.logsigmoid(-forecast.zero_logit)
-        + torch.lgamma(count + shape)
+        torch.lgamma(count + shape)
+        - functional.softplus(forecast.zero_logit)
         - torch.lgamma(shape)
         - torch.lgamma(count + 1.0)
         - shape * excess

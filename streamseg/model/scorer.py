@@ -98,7 +98,8 @@ class NetworkScorer:
                 three, distance = self._finish(_doubled(forecast))
                 outputs[rows] = three.numpy()[: rows.stop - rows.start]
                 distances[rows] = distance.numpy()[: rows.stop - rows.start]
-        return Scores(*(np.ascontiguousarray(outputs[:, column]) for column in range(3)), distances)
+        churn, expected, value = (np.ascontiguousarray(outputs[:, column]) for column in range(3))
+        return Scores(churn, expected, value, distances)
 
     def explain(self, state: Float32Array, x: Float32Array) -> Float64Array:
         """(N, G) churn probability minus what it would be with one feature group at its training mean.

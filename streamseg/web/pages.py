@@ -33,6 +33,7 @@ class Healthy(Protocol):
 class Measured(Protocol):
     """Who has the numbers: `ops.metrics.Metrics`."""
 
+    def ready(self, is_ready: bool) -> None: ...
     def render(self) -> bytes: ...
 
 
@@ -41,6 +42,7 @@ def mount(app: Any, health: Healthy, metrics: Measured) -> None:
 
     @app.page("/metrics")  # type: ignore[untyped-decorator]  # Faust's decorator is not typed
     async def show_metrics(_view: Any, _request: Request) -> Response:
+        metrics.ready(health.ready.ok)
         return Response(body=metrics.render(), headers={"Content-Type": TEXT_FORMAT})
 
     @app.page("/livez")  # type: ignore[untyped-decorator]  # as above

@@ -31,7 +31,7 @@ class TouchpointBatch:
     event_ms: NDArray[np.int64]
     """Time of the touchpoint, milliseconds UTC, at least 0; already clamped to append time + allowed skew."""
     amount_micro: NDArray[np.int64]
-    """Spend in the base currency, 1e-6 units; negative for refund and cancel; 0 where absent or in another currency."""
+    """Spend in the base currency, 1e-6 units; negative for refund and cancel; 0 for types without a money sign."""
     session_hash: NDArray[np.uint64]
     """64-bit hash of `session_id`, never 0 where there is one; 0 = no session."""
     rating: NDArray[np.int8]

@@ -34,7 +34,7 @@ from streamseg.wire.ids import hash64
 from streamseg.wire.json_objects import SLICE, Object, parse_objects
 from streamseg.wire.money import to_micro
 from streamseg.wire.times import LAST_MS, parse_rfc3339
-from streamseg.wire.vocabulary import CHANNEL_CODES, OTHER_CHANNEL, OTHER_TYPE, SUBTRACTED_TYPES, TYPE_CODES, TYPES
+from streamseg.wire.vocabulary import CHANNEL_CODES, MONEY_SIGNS, OTHER_CHANNEL, OTHER_TYPE, TYPE_CODES, TYPES
 
 UNKNOWN_TYPES_LIMIT: Final = 100
 """Distinct unknown type names counted by name in one batch; the rest is counted as `MORE_TYPES`."""
@@ -136,7 +136,7 @@ def decode(records: Sequence[SourceRecord], *, limits: DecodeLimits) -> Decoded:
         type_code=type_code,
         channel_code=np.array([CHANNEL_CODES.get(name, OTHER_CHANNEL) for name in channels], np.uint8),
         event_ms=event_ms,
-        amount_micro=np.where(_IS_SUBTRACTED[type_code], -amount_micro, amount_micro),
+        amount_micro=amount_micro * _MONEY_SIGN[type_code],
         session_hash=np.array([_session_hash(name) if name else 0 for name in sessions], np.uint64),
         rating=np.array(ratings, np.int8),
         consent=np.array(consents, np.int8),
@@ -148,7 +148,7 @@ def decode(records: Sequence[SourceRecord], *, limits: DecodeLimits) -> Decoded:
 _Row = tuple[bytes, str, str, str | None, int, float, str | None, int, int]
 """customer_id, event_id, type, channel, event_ms, amount (-1 = in a foreign currency), session_id, rating, consent."""
 _ROW_WIDTH: Final = 9
-_IS_SUBTRACTED: Final = np.array([name in SUBTRACTED_TYPES for name in TYPES])
+_MONEY_SIGN: Final = np.array([MONEY_SIGNS.get(name, 0) for name in TYPES], np.int64)
 _is_currency = re.compile(CURRENCY_PATTERN.removesuffix("$") + r"\Z").match
 
 

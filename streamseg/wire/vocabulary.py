@@ -55,5 +55,5 @@ CHANNEL_CODES: Final[dict[str, int]] = {name: code for code, name in enumerate(C
 OTHER_TYPE: Final = TYPE_CODES["other"]
 OTHER_CHANNEL: Final = CHANNEL_CODES["other"]
 
-SUBTRACTED_TYPES: Final = frozenset({"refund", "cancel"})
-"""Types whose positive ``amount`` is money given back: it leaves decoding as a negative spend."""
+MONEY_SIGNS: Final[dict[str, int]] = {"purchase": 1, "subscribe": 1, "renew": 1, "refund": -1, "cancel": -1}
+"""Types whose ``amount`` is money that changed hands, and which way; a cart's or a view's amount is not spend."""

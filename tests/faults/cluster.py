@@ -13,16 +13,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
-from confluent_kafka import Consumer, ConsumerGroupState, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupState, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from streamseg.datasets.jsonl import FileRecord
 from streamseg.kafka.client import KafkaAccess
 from streamseg.kafka.produce import produce
 
+T = TypeVar("T")
 GROUP = "fault-tests"
 PARTITIONS = 4
 DRAIN_LIMIT_S = 10.0
@@ -88,6 +90,10 @@ class WorkerProcess:
     @property
     def is_alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def has_ended_by_itself(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
 
     def kill(self) -> None:
         """SIGKILL: no goodbye to anybody."""
@@ -156,14 +162,14 @@ class Progress:
 
     def committed(self) -> Offsets:
         """Offset up to which each partition's transactions are committed; 0 where there was none."""
-        answer = self._consumer.committed(self._where, timeout=60)
+        answer = _patiently(lambda: self._consumer.committed(self._where, timeout=10))
         return {each.partition: max(0, each.offset) for each in answer}
 
     def ends(self) -> Offsets:
-        return {
-            each.partition: self._consumer.get_watermark_offsets(each, timeout=60, cached=False)[1]
-            for each in self._where
-        }
+        return {where.partition: _patiently(partial(self._end, where)) for where in self._where}
+
+    def _end(self, where: TopicPartition) -> int:
+        return int(self._consumer.get_watermark_offsets(where, timeout=10, cached=False)[1])
 
     def lag(self, partitions: Collection[int]) -> int:
         """Touchpoints that are on these partitions and in no committed transaction."""
@@ -174,15 +180,15 @@ class Progress:
         """Wait until the group has settled with partitions for this worker since its last start, and return them."""
         deadline = time.monotonic() + limit_s
         while len(owned := self._owned(worker)) < at_least:
-            assert time.monotonic() < deadline, (
-                f"{limit_s:.0f} s went by before {worker.name} owned {at_least} partitions, it owns {sorted(owned)}\n"
-                + "\n".join(each.log_tail() for each in self._workers)
+            self._fail_if(
+                time.monotonic() > deadline,
+                f"{limit_s:.0f} s went by before {worker.name} owned {at_least} partitions, it owns {sorted(owned)}",
             )
             time.sleep(0.1)
         return owned
 
     def _owned(self, worker: WorkerProcess) -> frozenset[int]:
-        group = self._admin.describe_consumer_groups([GROUP], request_timeout=30)[GROUP].result()
+        group = _patiently(lambda: self._admin.describe_consumer_groups([GROUP], request_timeout=10)[GROUP].result())
         if group.state is not ConsumerGroupState.STABLE:
             return frozenset()
         for member in group.members:
@@ -207,11 +213,27 @@ class Progress:
         """Wait until the committed offsets are as asked; the time is only there to end a test that hangs."""
         deadline = time.monotonic() + limit_s
         while not is_so(now := self.committed()):
-            assert time.monotonic() < deadline, (
-                f"{limit_s:.0f} s went by before {what}; committed {now} of {self.ends()}\n"
-                + "\n".join(worker.log_tail() for worker in self._workers)
-            )
+            late = time.monotonic() > deadline
+            self._fail_if(late, f"{limit_s:.0f} s went by before {what}; committed {now} of {self.ends()}")
             time.sleep(0.02)
+
+    def _fail_if(self, late: bool, what: str) -> None:
+        gone = [worker.name for worker in self._workers if worker.has_ended_by_itself]
+        if gone or late:
+            logs = "\n".join(worker.log_tail() for worker in self._workers)
+            raise AssertionError(f"{', '.join(gone)} ended by itself\n{logs}" if gone else f"{what}\n{logs}")
+
+
+def _patiently(ask: Callable[[], T], limit_s: float = 120) -> T:
+    """Ask the broker again while it comes up, or comes back from a crash."""
+    deadline = time.monotonic() + limit_s
+    while True:
+        try:
+            return ask()
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def publish(bootstrap: str, records: Sequence[FileRecord]) -> None:

@@ -20,16 +20,22 @@ from tests.faults.cluster import GROUP, PARTITIONS, Progress, WorkerProcess, env
 from tests.faults.verdict import COMPARED, Leaving, committed, compare, replayed
 from tests.kafka.broker import Broker
 
-SHOP = Options(
-    seed=20,
-    customers=3_000,
-    events=120_000,
-    withdraw_share=0.02,
-    out_of_order_share=0.02,
-    too_late_share=0.005,
-    duplicate_share=0.01,
-    bad_share=0.002,
-)
+
+def shop(events: int) -> Options:
+    """A year of a shop with 40 touchpoints a customer: some late, too late, twice, or unreadable; some withdraw."""
+    return Options(
+        seed=20,
+        customers=events // 40,
+        events=events,
+        withdraw_share=0.02,
+        out_of_order_share=0.02,
+        too_late_share=0.005,
+        duplicate_share=0.01,
+        bad_share=0.002,
+    )
+
+
+LARGE, SMALL = shop(120_000), shop(36_000)
 PAST = Options(seed=21, customers=600, events=24_000)
 """What the model is trained on: a shop of the same kind. How good the model is doesn't matter here, so it is small."""
 SILENCE_S = 20.0
@@ -54,6 +60,14 @@ class Stage:
     one: WorkerProcess
     other: WorkerProcess
     progress: Progress
+
+    def start_both(self) -> None:
+        """Start the two workers and wait until each has partitions."""
+        self.one.start()
+        self.other.start()
+        # The first one owns all until the second one has joined, so ask for it again at the end.
+        for worker in (self.one, self.other, self.one):
+            self.progress.wait_until_it_owns(worker)
 
     def publish(self, records: Sequence[FileRecord]) -> None:
         publish(self.broker.bootstrap, records)
@@ -98,16 +112,21 @@ class Stage:
             time.sleep(0.5)
 
 
-def prepared(folder: Path) -> Given:
-    """Simulate, train, replay: what the outputs of the workers are measured by."""
-    past, touchpoints = folder / "past.jsonl", folder / "shop.jsonl"
-    model, outputs = folder / "shop.model", folder / "replay.jsonl"
+def trained(folder: Path) -> Path:
+    """Train the model of all fault tests."""
+    past, model = folder / "past.jsonl", folder / "shop.model"
     export("simulator", past, PAST)
-    export("simulator", touchpoints, SHOP)
     offline = environment("unused:9092", STREAMSEG_MODEL_EPOCHS="2")
     run(["train", "--input", str(past), "--output", str(model)], offline)
+    return model
+
+
+def prepared(folder: Path, model: Path, options: Options) -> Given:
+    """Simulate and replay: what the outputs of the workers are measured by."""
+    touchpoints, outputs = folder / "shop.jsonl", folder / "replay.jsonl"
+    export("simulator", touchpoints, options)
     given = ["--input", str(touchpoints), "--model", str(model), "--partitions", str(PARTITIONS)]
-    run(["replay", *given, "--output", str(outputs)], offline)
+    run(["replay", *given, "--output", str(outputs)], environment("unused:9092"))
     expected = replayed(outputs)
     # A run without outputs would equal anything; the comparison must have something to lose on each topic.
     for topic in COMPARED:

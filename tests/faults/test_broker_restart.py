@@ -10,8 +10,7 @@ from tests.faults.stage import Stage
 @pytest.mark.kafka
 @pytest.mark.slow
 def test_a_broker_that_crashes_in_mid_stream_loses_doubles_and_falsifies_nothing(stage: Stage) -> None:
-    stage.one.start()
-    stage.other.start()
+    stage.start_both()
     first, second = stage.pieces(2)
     owned = stage.progress.wait_until_it_owns(stage.one)
     mark = stage.progress.committed()

@@ -14,10 +14,10 @@ KILLS = 6
 
 @pytest.mark.kafka
 @pytest.mark.slow
-def test_a_worker_killed_six_times_loses_doubles_and_falsifies_nothing(stage: Stage) -> None:
-    victim, moments = stage.one, random.Random(5)
-    victim.start()
-    stage.other.start()
+def test_a_worker_killed_six_times_loses_doubles_and_falsifies_nothing(large_stage: Stage) -> None:
+    stage, moments = large_stage, random.Random(5)
+    victim = stage.one
+    stage.start_both()
     pieces, kills = stage.pieces(KILLS + 3), 0
     while kills < KILLS:
         assert pieces, f"all input was published after {kills} kills that count"

@@ -17,8 +17,7 @@ SLEEPS = 2
 @pytest.mark.slow
 def test_a_woken_zombie_loses_doubles_and_falsifies_nothing(stage: Stage) -> None:
     zombie, moments = stage.one, random.Random(6)
-    zombie.start()
-    stage.other.start()
+    stage.start_both()
     pieces = stage.pieces(2 * SLEEPS + 1)
     for _ in range(SLEEPS):
         owned = stage.progress.wait_until_it_owns(zombie)

@@ -22,7 +22,6 @@ class DialScorer:
     """To the centres of the behaviours."""
     version: str = "dial-a"
     model_key: int = 7
-    horizon_days: float = 90
     behaviours: tuple[str, ...] = ("quiet", "buyer")
     state_size: int = 1
     horizon_days: float = 90.0

@@ -23,7 +23,6 @@ class FakeScorer:
 
     version: str = "fake-a"
     model_key: int = 101
-    horizon_days: float = 90
     shift: float = 0.0
     """Added to the risk before it is squashed: what a swap changes."""
     behaviours: tuple[str, ...] = ("quiet", "browser", "buyer")

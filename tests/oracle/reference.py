@@ -191,7 +191,7 @@ class Reference:
         return state
 
     def _advance(self, state: Float32Array, x: Float32Array) -> Float32Array:
-        # The scorer is asked once for each pair of state and window; every fold goes through all its windows all the same.
+        # The scorer is asked once for each pair of state and window; each fold still goes through all of its windows.
         pair = (self.scorer.model_key, state.tobytes(), x.tobytes())
         if pair not in self._advanced:
             self._advanced[pair] = self.scorer.advance(state, x)
@@ -228,7 +228,7 @@ class Reference:
             silent_ms=step.t - max(history.last_outcome_ms, history.first_ms),
             rules=self.rules,
         )
-        distance = [float(value) for value in scores.behaviour_distance[0]]
+        distance = dict(zip(self.scorer.behaviours, scores.behaviour_distance[0].tolist(), strict=True))
         behaviour = next_behaviour(customer.standing.behaviour, distance, self.rules)
         return settle(customer.standing, stage, behaviour, step.t, self.rules)
 
@@ -311,7 +311,7 @@ class Reference:
     def _segment(self, standing: Standing) -> str | None:
         if standing.behaviour is None:
             return standing.stage
-        return f"{standing.stage}/{self.scorer.behaviours[standing.behaviour]}"
+        return f"{standing.stage}/{standing.behaviour}"
 
     def _no_history(self) -> History:
         return History(self.spec, self.rules.outcome_types)

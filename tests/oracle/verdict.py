@@ -39,7 +39,7 @@ class Standing:
     """Where a customer stands: a stage (None before the first one), a behaviour, since when."""
 
     stage: str | None = None
-    behaviour: int | None = None
+    behaviour: str | None = None
     since_ms: int = 0
 
 
@@ -66,15 +66,15 @@ def next_stage(now: Standing, risk: float, t: int, *, outcome: bool, silent_ms: 
     return "lapsed" if silent_ms >= rules.lapse_days * DAY_MS else "at_risk"
 
 
-def next_behaviour(current: int | None, distance: list[float], rules: Rules) -> int:
-    """The nearest centre, if it is clearly nearer than the present one."""
-    nearest = min(range(len(distance)), key=lambda k: distance[k])
-    if current is None or distance[nearest] < rules.behaviour_margin * distance[current]:
+def next_behaviour(current: str | None, distance: dict[str, float], rules: Rules) -> str:
+    """The nearest centre, if it is clearly nearer than the present one, or if the model no longer knows that one."""
+    nearest = min(distance, key=lambda name: distance[name])
+    if current not in distance or distance[nearest] < rules.behaviour_margin * distance[current]:
         return nearest
     return current
 
 
-def settle(now: Standing, stage: str, behaviour: int, t: int, rules: Rules) -> Standing:
+def settle(now: Standing, stage: str, behaviour: str, t: int, rules: Rules) -> Standing:
     """The standing after this assessment: the asked one, or the present one where the dwell forbids a change."""
     if (stage, behaviour) == (now.stage, now.behaviour):
         return now

@@ -60,7 +60,7 @@ def test_stopping_and_resuming_anywhere_says_the_same(moves: list[Move], sizes: 
 
 
 def test_a_long_stream_survives_a_restart_after_every_batch() -> None:
-    records = render(seeded_moves(11, 400))
+    records = render(seeded_moves(11, 200))
     program = ProgramPartition(FakeScorer())
     for batch in batches(records, [1, 7, 30, 2]):
         program.process(batch)
@@ -70,7 +70,7 @@ def test_a_long_stream_survives_a_restart_after_every_batch() -> None:
 
 
 def test_a_long_stream_in_single_records_says_the_same() -> None:
-    records = render(seeded_moves(12, 250))
+    records = render(seeded_moves(12, 120))
     program = ProgramPartition(FakeScorer())
     for record in records:
         program.process([record])

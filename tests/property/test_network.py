@@ -28,7 +28,7 @@ def a_restless_network(encoder: str, digest: str) -> NetworkScorer:
 
 @pytest.mark.parametrize("encoder", ["lstm", "gru"])
 def test_with_the_network_a_stream_in_batches_and_restarts_says_what_the_reference_says(encoder: str) -> None:
-    records = render(seeded_moves(41, 120))
+    records = render(seeded_moves(41, 90))
     scorer = a_restless_network(encoder, "ab" * 32)
     oracle, program = OraclePartition(scorer), ProgramPartition(scorer)
     oracle.feed(records)

@@ -52,11 +52,11 @@ def test_any_stream_says_what_the_reference_says_under_other_rules(moves: list[M
     assert_same(*both(render(moves), OTHER_RULES, FakeScorer(horizon_days=60)))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_a_long_stream_says_what_the_reference_says(seed: int) -> None:
     rules = (Rules(), OTHER_RULES)[seed % 2]
     scorer = FakeScorer(horizon_days=rules.churn_horizon_days)
-    oracle, program = both(render(seeded_moves(seed, 250)), rules, scorer)
+    oracle, program = both(render(seeded_moves(seed, 200)), rules, scorer)
     assert_same(oracle, program)
     assert len(oracle.said) > 100
 

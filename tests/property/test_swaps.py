@@ -14,7 +14,7 @@ from tests.oracle.streams import Move, move_lists, render, seeded_moves
 MODELS = (
     FakeScorer(),
     FakeScorer(version="fake-b", model_key=202, shift=1.5),
-    FakeScorer(version="fake-c", model_key=303, shift=-1.0),
+    FakeScorer(version="fake-c", model_key=303, shift=-1.0, behaviours=("loyal", "quiet", "bargain")),
 )
 
 

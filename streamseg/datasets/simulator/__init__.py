@@ -92,11 +92,7 @@ def simulate(options: Options) -> Simulated:
     """
     _check(options)
     rng = np.random.default_rng(options.seed)
-    counts = [
-        round(options.events * share)
-        for share in (options.out_of_order_share, options.too_late_share, options.duplicate_share, options.bad_share)
-    ]
-    late, too_late, repeats, bad = counts
+    repeats = round(options.events * options.duplicate_share)
     people = draw_people(
         rng,
         customers=options.customers,
@@ -107,8 +103,14 @@ def simulate(options: Options) -> Simulated:
     )
     consents = consent_touches(people)
     touches = joined(draw_touches(rng, people, options.events - repeats - len(consents)), consents)
-    n = len(touches)
+    return _sent(rng, options, people, touches)
 
+
+def _sent(rng: np.random.Generator, options: Options, people: People, touches: Touches) -> Simulated:
+    """Send the touchpoints on their way: some come late, twice or spoiled."""
+    shares = (options.out_of_order_share, options.too_late_share, options.duplicate_share, options.bad_share)
+    counts = [round(options.events * share) for share in shares]
+    n = len(touches)
     # Each touchpoint gets one trouble at most, so the numbers are exact; none that speaks of consent gets any, so the
     # truth about consent stays true. The last days get none either: nothing would come after them to make them late.
     calm = touches.event_ms < people.end_ms - 6 * DAY_MS
@@ -125,7 +127,7 @@ def simulate(options: Options) -> Simulated:
     order = told[np.argsort(np.concatenate([arrival_ms, repeat_ms]), kind="stable")]
     is_bad = np.zeros(n, dtype=np.bool_)
     is_bad[bad_at] = True
-    return Simulated(options, people, touches, order, is_bad, late, too_late, repeats, bad)
+    return Simulated(options, people, touches, order, is_bad, *counts)
 
 
 def _check(options: Options) -> None:

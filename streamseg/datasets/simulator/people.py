@@ -78,14 +78,7 @@ def draw_people(
     active_ms = np.where(churn == NEVER, end_ms, churn) - born
     weight = rank**-zipf_exponent * _ACTIVITY[kind] * active_ms
 
-    withdrawn = np.full(customers, NEVER, dtype=np.int64)
-    restored = np.full(customers, NEVER, dtype=np.int64)
-    who = rng.permutation(customers)[: round(customers * withdraw_share)]
-    until = np.where(churn == NEVER, end_ms, churn)
-    withdrawn[who] = born[who] + ((0.3 + 0.4 * rng.random(len(who))) * (until - born)[who]).astype(np.int64)
-    again = who[: len(who) // 2]
-    restored[again] = withdrawn[again] + (until[again] - withdrawn[again]) // 2
-
+    withdrawn, restored = _draw_consent(rng, born, np.where(churn == NEVER, end_ms, churn), withdraw_share)
     in_store = rng.random(customers) < 0.15
     return People(
         start_ms=start_ms,
@@ -100,3 +93,17 @@ def draw_people(
         on_app=~in_store & (rng.random(customers) < 0.4),
         spend_level=rng.normal(2.5, 0.6, customers),
     )
+
+
+def _draw_consent(
+    rng: np.random.Generator, born_ms: NDArray[np.int64], until_ms: NDArray[np.int64], share: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """When each customer withdraws the consent, and when half of those give it again."""
+    customers = len(born_ms)
+    withdrawn = np.full(customers, NEVER, dtype=np.int64)
+    restored = np.full(customers, NEVER, dtype=np.int64)
+    who = rng.permutation(customers)[: round(customers * share)]
+    withdrawn[who] = born_ms[who] + ((0.3 + 0.4 * rng.random(len(who))) * (until_ms - born_ms)[who]).astype(np.int64)
+    again = who[: len(who) // 2]
+    restored[again] = withdrawn[again] + (until_ms[again] - withdrawn[again]) // 2
+    return withdrawn, restored

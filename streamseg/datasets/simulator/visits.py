@@ -22,6 +22,8 @@ _VIEWS: Final = np.array([1.5, 2.0, 2.0, 4.0, 1.5])
 """Mean number of views after the first, by kind."""
 _STEP_MS: Final = 30_000
 _SEASON_MONTHS: Final = (5, 11, 12)
+_PARTS: Final = ("email_open", "email_click", "view", "cart_add", "checkout", "purchase", "review")
+"""What a visit may consist of, in its order."""
 NO_SESSION: Final = -1
 
 
@@ -48,19 +50,9 @@ def draw_touches(rng: np.random.Generator, people: People, count: int) -> Touche
     """Draw exactly `count` touchpoints; every customer visits at least once if there are enough."""
     # A visit has more than three touchpoints on average, but may have one: draw enough, keep what fits, cut the last.
     customer = np.concatenate([np.arange(len(people)), rng.choice(len(people), size=count, p=people.weight)])
-    kind = people.kind[customer]
-    in_store = people.in_store[customer]
-    buys = rng.random(len(customer)) < BUYS[kind]
-    mailed = ~in_store & (rng.random(len(customer)) < 0.15)
-    views = np.where(in_store, 1, 1 + rng.poisson(_VIEWS[kind]))
-    carts = ~in_store & (buys | (rng.random(len(customer)) < 0.15))
-    checkouts = ~in_store & buys
-    bought = np.where(buys, 1 + rng.poisson(0.7, len(customer)), 0)
-    reviews = buys & (rng.random(len(customer)) < 0.08)
-    parts = np.stack([mailed, mailed, views, carts, checkouts, bought, reviews], axis=1).astype(np.int64)
-
+    parts = _draw_parts(rng, people, customer)
     kept = int(np.searchsorted(np.cumsum(parts.sum(axis=1)), count)) + 1
-    customer, in_store, parts = customer[:kept], in_store[:kept], parts[:kept]
+    customer, parts = customer[:kept], parts[:kept]
     start_ms = _visit_times(rng, people, customer)
 
     ends = np.cumsum(parts, axis=1)
@@ -69,14 +61,13 @@ def draw_touches(rng: np.random.Generator, people: People, count: int) -> Touche
     position = np.arange(count) - (np.cumsum(lengths) - lengths)[visit]
     part = (position[:, None] >= ends[visit]).sum(axis=1)
     who = customer[visit]
-    at_store = in_store[visit]
+    at_store = people.in_store[who]
     dice = rng.integers(0, 2**62, count)
 
     look = np.where(
         at_store, TYPE_CODES["store_visit"], np.where(dice % 5 == 0, TYPE_CODES["search"], TYPE_CODES["view"])
     )
-    names = ("email_open", "email_click", "view", "cart_add", "checkout", "purchase", "review")
-    type_code = np.where(part == 2, look, np.array([TYPE_CODES[name] for name in names])[part])
+    type_code = np.where(part == 2, look, np.array([TYPE_CODES[name] for name in _PARTS])[part])
     home = np.where(people.on_app[who], CHANNEL_CODES["app"], CHANNEL_CODES["web"])
     home = np.where(at_store, CHANNEL_CODES["store"], home)
     event_ms = start_ms[visit] + position * _STEP_MS + rng.integers(0, _STEP_MS, count)
@@ -112,6 +103,20 @@ def joined(first: Touches, second: Touches) -> Touches:
     """Put two sets of touchpoints into one order of time."""
     columns = {f.name: np.concatenate([getattr(first, f.name), getattr(second, f.name)]) for f in fields(Touches)}
     return _in_time_order(Touches(**columns))
+
+
+def _draw_parts(rng: np.random.Generator, people: People, customer: Int64Array) -> Int64Array:
+    """(V, len(_PARTS)) how many touchpoints of each part each visit has; at least one view (in a store: the door)."""
+    kind = people.kind[customer]
+    in_store = people.in_store[customer]
+    buys = rng.random(len(customer)) < BUYS[kind]
+    mailed = ~in_store & (rng.random(len(customer)) < 0.15)
+    views = np.where(in_store, 1, 1 + rng.poisson(_VIEWS[kind]))
+    carts = ~in_store & (buys | (rng.random(len(customer)) < 0.15))
+    checkouts = ~in_store & buys
+    bought = np.where(buys, 1 + rng.poisson(0.7, len(customer)), 0)
+    reviews = buys & (rng.random(len(customer)) < 0.08)
+    return np.stack([mailed, mailed, views, carts, checkouts, bought, reviews], axis=1).astype(np.int64)
 
 
 def _visit_times(rng: np.random.Generator, people: People, customer: Int64Array) -> Int64Array:

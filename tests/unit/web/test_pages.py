@@ -37,3 +37,10 @@ def test_metrics_are_served_in_the_text_format_of_prometheus() -> None:
     (page,) = asked(Health(), "/metrics")
     assert (page[0], page[1]) == (200, "text/plain; version=0.0.4; charset=utf-8")
     assert "streamseg_sweep_backlog" in page[2]
+
+
+def test_readiness_is_a_metric_too() -> None:
+    health = Health()
+    assert "streamseg_ready 0.0" in asked(health, "/metrics")[0][2]
+    health.started()
+    assert "streamseg_ready 1.0" in asked(health, "/metrics")[0][2]

@@ -15,6 +15,7 @@ from streamseg.wire.fields import REQUIRED_FIELDS, Touchpoint
 from streamseg.wire.refusals import REASONS
 from streamseg.wire.schema import MESSAGES, json_schema
 from streamseg.wire.touchpoint import DecodeLimits, decode
+from streamseg.wire.vocabulary import MONEY_SIGNS, TYPES
 from tests.unit.wire.records import Record, decoded, fields
 
 SCHEMA = Draft202012Validator(json_schema(MESSAGES[0]))
@@ -83,7 +84,7 @@ def test_decode_accepts_exactly_what_the_schema_accepts(changed: dict[str, Any])
 @given(
     event_id=st.text(st.characters(codec="utf-8"), min_size=1, max_size=128),
     customer_id=st.text(st.characters(codec="utf-8"), min_size=1, max_size=128),
-    kind=st.text(st.characters(codec="utf-8"), min_size=1, max_size=128),
+    kind=st.sampled_from(TYPES) | st.text(st.characters(codec="utf-8"), min_size=1, max_size=128),
     event_ms=st.integers(0, 253_402_300_799_999),
     cents=st.integers(0, 10**11),
     extra=st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=9).map(lambda name: "x" + name), VALUES),
@@ -98,7 +99,7 @@ def test_a_valid_touchpoint_is_always_accepted(
     assert outcome.rejected == []
     assert (outcome.batch.event_id[0], outcome.batch.customer_id[0]) == (event_id, customer_id.encode())
     assert outcome.batch.event_ms.tolist() == [event_ms]
-    assert abs(outcome.batch.amount_micro[0]) == cents * 10_000
+    assert outcome.batch.amount_micro[0] == MONEY_SIGNS.get(kind, 0) * cents * 10_000
 
 
 @given(records=st.lists(RECORDS, max_size=12), cut=st.integers(0, 12))

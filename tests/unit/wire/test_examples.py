@@ -27,7 +27,6 @@ COLUMNS: dict[str, dict[str, Any]] = {
         "event_ms": NOON_MS,
         "type": "review",
         "channel": "web",
-        "amount_micro": 15_300_000,
         "session_hash": hash64("s-889"),
         "rating": 4,
         "consent": 1,

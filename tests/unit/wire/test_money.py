@@ -22,6 +22,10 @@ def test_every_number_of_six_decimals_is_kept_exactly(micro: int) -> None:
     assert to_micro(np.array([float(f"{micro // 10**6}.{micro % 10**6:06d}")])).tolist() == [micro]
 
 
-@pytest.mark.parametrize(("amount", "micro"), [(0.0000005, 0), (0.0000015, 2), (0.0000025, 2), (2.675, 2_675_000)])
+# The product 2.0876705 * 1e6 lies above the half that was written, 8.2124955 * 1e6 below: rounding it would be wrong.
+@pytest.mark.parametrize(
+    ("amount", "micro"),
+    [(0.0000005, 0), (0.0000015, 2), (0.0000025, 2), (2.0876705, 2_087_670), (8.2124955, 8_212_496)],
+)
 def test_ties_go_to_the_even_neighbour(amount: float, micro: int) -> None:
     assert to_micro(np.array([amount])).tolist() == [micro]

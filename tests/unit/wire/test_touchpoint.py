@@ -82,9 +82,9 @@ def test_an_unknown_or_missing_channel_is_other() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "micro"),
-    [("purchase", 19_990_000), ("refund", -19_990_000), ("cancel", -19_990_000), ("view", 19_990_000)],
+    [("purchase", 19_990_000), ("refund", -19_990_000), ("cancel", -19_990_000), ("view", 0), ("checkout", 0)],
 )
-def test_refund_and_cancel_turn_a_positive_amount_into_negative_spend(kind: str, micro: int) -> None:
+def test_only_money_that_changed_hands_is_spend_and_what_was_given_back_is_negative(kind: str, micro: int) -> None:
     assert decoded(a_record(type=kind, amount=19.99)).batch.amount_micro.tolist() == [micro]
 
 
@@ -101,13 +101,15 @@ def test_amounts_in_another_currency_are_spend_0_and_counted() -> None:
 
 
 def test_the_base_currency_is_a_limit_of_the_operator() -> None:
-    outcome = decoded(a_record(amount=5, currency="EUR"), a_record(amount=5), base_currency="EUR")
+    outcome = decoded(
+        a_record(type="purchase", amount=5, currency="EUR"), a_record(type="purchase", amount=5), base_currency="EUR"
+    )
     assert (outcome.batch.amount_micro.tolist(), outcome.foreign_currency) == ([5_000_000, 5_000_000], 0)
 
 
 @pytest.mark.parametrize("amount", [0, -0.0, 1e-9, 1_000_000_000, 1e9])
 def test_amounts_at_the_limits_are_accepted(amount: float) -> None:
-    assert decoded(a_record(amount=amount)).batch.amount_micro.tolist() == [round(amount * 1e6)]
+    assert decoded(a_record(type="purchase", amount=amount)).batch.amount_micro.tolist() == [round(amount * 1e6)]
 
 
 def test_a_session_has_a_hash_and_no_session_has_0() -> None:
@@ -139,6 +141,23 @@ def _with(field: str, value: Any) -> Record:
 def test_lengths_are_counted_in_characters(field: str) -> None:
     assert len(decoded(_with(field, "\N{ROCKET}" * 128)).batch) == 1
     assert refusal(_with(field, "\N{ROCKET}" * 129))[0] == "too_long"
+
+
+@pytest.mark.parametrize(
+    ("field", "most"),
+    [("channel", 128), ("session_id", 128), ("product_id", 128), ("category", 256), ("text", 16_384)],
+)
+def test_optional_strings_may_be_empty_and_are_bounded(field: str, most: int) -> None:
+    assert [len(decoded(_with(field, "x" * size)).batch) for size in (0, most)] == [1, 1]
+    assert refusal(_with(field, "x" * (most + 1)))[0] == "too_long"
+
+
+@pytest.mark.parametrize(
+    ("field", "most"), [("amount", 1_000_000_000), ("quantity", 1_000_000_000), ("quantity", -1_000_000_000)]
+)
+def test_numbers_are_bounded(field: str, most: int) -> None:
+    assert len(decoded(_with(field, most)).batch) == 1
+    assert refusal(_with(field, most * 1.000001))[0] == "out_of_range"
 
 
 @pytest.mark.parametrize("field", ["event_id", "customer_id", "type", "event_time"])
@@ -204,6 +223,14 @@ def test_nesting_is_bounded(depth: int, is_read: bool) -> None:
     outcome = decoded(Record(b"c-1", bomb))
     assert len(outcome.batch) == is_read
     assert [rejected.reason for rejected in outcome.rejected] == [] if is_read else ["too_deep"]
+
+
+@pytest.mark.parametrize("number", [b"NaN", b"-Infinity", b"1e999", b"-1e999", b"9" * 400, b"9" * 5_000])
+def test_numbers_that_are_not_finite_are_refused_wherever_they_stand(number: bytes) -> None:
+    value = json.dumps(fields()).encode().replace(b"}", b', "x": {"y": [0, ' + number + b"]}}")
+    reason, message = refusal(Record(b"c-1", value))
+    assert reason == "not_finite"
+    assert message == f"touchpoint holds the number {number[:60].decode()}; expected finite numbers: omit the field"
 
 
 def test_brackets_inside_strings_are_no_nesting() -> None:
