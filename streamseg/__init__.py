@@ -6,7 +6,7 @@ The journey of a touchpoint, file by file; read them in this order:
     core/admission.py         who is a duplicate, who is too late
     core/table.py             the customers of one partition; which of their rows must be scored, as of when
     core/features.py          windows -> the numbers that the model reads
-    model/scorer.py           windows -> churn risk, expected purchases and value, behaviour (model/network.py)
+    model/scorer.py           windows -> churn risk, expected purchases and value, behaviour; the network: network.py
     core/decide.py            risk and behaviour -> segments and alerts, with hysteresis, so that nobody flaps
     emit.py, wire/outputs.py  verdicts -> bytes of `segment-changes`, `churn-alerts`, `customer-profiles`
     pipeline.py               all of the above on one page: records in, `Effects` out, no Kafka in it
@@ -16,7 +16,8 @@ The journey of a touchpoint, file by file; read them in this order:
     cli.py, commands.py       what a user types
 
 What did not happen is an event, too: `core/table.py` also yields the customers who said nothing while a window closed.
-Layers, held by `make check`: cli > app > web | agents | ops > kafka > pipeline > core | model > wire > settings > errors.
+Layers, as `make check` holds them: cli > app > web | agents | ops > kafka > pipeline > core | model > wire > settings
+> errors.
 """
 
 __version__ = "0.1.0"

@@ -6,6 +6,7 @@ and the web server; it opens no connection to Kafka itself, so its consumer grou
 
 from __future__ import annotations
 
+import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -51,6 +52,14 @@ class WorkerApp(faust.App):
         """Make no data directory: nothing is kept on this machine."""
 
 
+class WorkerProcess(faust.Worker):
+    """Faust's worker process with our log as it is set, whichever command started it: no spinner, no own level."""
+
+    def on_setup_root_logger(self, logger: logging.Logger, level: int) -> None:
+        """Leave the handlers as our settings made them."""
+        self.spinner = None
+
+
 def create_app(settings: Settings) -> WorkerApp:
     """Build the worker from its settings; nothing is connected before it starts.
 
@@ -61,6 +70,7 @@ def create_app(settings: Settings) -> WorkerApp:
     app = WorkerApp(
         f"{worker.group_id}-control",
         broker=f"kafka://{settings.kafka.bootstrap_servers.replace(',', ';kafka://')}",
+        Worker=WorkerProcess,
         store="memory://",
         topic_disable_leader=True,
         topic_allow_declare=False,
@@ -134,7 +144,7 @@ def run_worker(settings: Settings) -> int:
     """
     app = create_app(settings)
     prepare_app(app, "streamseg.app")
-    process = faust.Worker(app, loglevel=settings.worker.log_level, redirect_stdouts=False, quiet=True)
+    process = WorkerProcess(app, loglevel=settings.worker.log_level, redirect_stdouts=False, quiet=True)
     try:
         process.execute_from_commandline()
     except SystemExit as end:

@@ -7,6 +7,7 @@ and, on failure, one line that says what to do. What a command does stands in `c
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -19,6 +20,8 @@ from streamseg.errors import ConfigError, StreamsegError
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    # What packages say on the way must not drown our one line; the services set up a log of their own.
+    logging.getLogger().addHandler(logging.NullHandler())
     arguments = _parser().parse_args(argv)
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:

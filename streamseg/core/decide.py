@@ -43,6 +43,7 @@ class Policy:
     alert_cooldown_days: int = 30
     """No second churn alert for a customer within so many days."""
     won_back_days: int = 30
+    """A customer who returned after lapsing stays won back for so long, unless at risk again."""
     behaviour_margin: float = 0.8
     """A new behaviour must be nearer than this share of the distance to the present one. 0 to 1."""
     profile_step: float = 0.1
@@ -137,8 +138,7 @@ def _propose(
     next_behaviour = _next_behaviour(behaviour, scores.behaviour_distance[at], policy)
     in_dwell = instant_ms - row["since_ms"] < policy.min_dwell_days * DAY_MS
     settled = stage >= ACTIVE
-    held = settled & in_dwell & (next_stage != WON_BACK) & (stage != WON_BACK)
-    held |= settled & in_dwell & (next_stage == stage)
+    held = settled & in_dwell & ((next_stage != WON_BACK) | (stage == WON_BACK))
     next_stage = np.where(held, stage, next_stage)
     next_behaviour = np.where(held, behaviour, next_behaviour)
     next_stage = np.where(gated, np.where(stage == NONE, NEW, stage), next_stage)
@@ -168,7 +168,7 @@ def _next_stage(
     stage = np.where((level == 2) & (quiet_ms >= policy.lapse_days * DAY_MS), LAPSED, stage)
     returned = is_outcome & (row["stage"] == LAPSED)
     fresh = instant_ms - row["since_ms"] < policy.won_back_days * DAY_MS
-    stays = (row["stage"] == WON_BACK) & (level == 0) & fresh
+    stays = (row["stage"] == WON_BACK) & (level < 2) & fresh
     return np.where(returned | stays, WON_BACK, stage)
 
 
@@ -201,7 +201,7 @@ def _apply(
     rows["alerted_ms"][slots] = np.where(alert, instant_ms, row["alerted_ms"])
     rows["published_ms"][slots] = instant_ms
     rows["published_risk"][slots] = risk
-    # The customer's later rows of these steps have touched it already: an emission of an earlier one may not set it back.
+    # Later rows of these steps have touched the customer already: an earlier one's emission may not set it back.
     rows["assessed_ms"][slots] = np.maximum(row["assessed_ms"], instant_ms)
     return [
         Verdict(

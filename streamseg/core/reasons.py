@@ -53,8 +53,8 @@ def words(group: str, x: Float32Array) -> str:
     def amount(feature: str) -> int:
         return round(math.expm1(float(x[COLUMN[feature]])))
 
-    def total(*features: str) -> str:
-        return _count(sum(amount(feature) for feature in features), "")
+    def total(noun: str, *features: str) -> str:
+        return _count(sum(amount(feature) for feature in features), noun)
 
     match group:
         case "silence":
@@ -68,7 +68,7 @@ def words(group: str, x: Float32Array) -> str:
             days, age = amount("outcome_days"), amount("age_days")
             return f"purchases on {_count(days, 'day')} in {_count(age, 'day')}"
         case "recent_purchases":
-            return f"purchases on {_count(amount('window_outcome_days'), 'day')} of the running week"
+            return f"purchases on {_count(amount('window_outcome_days'), 'day')} lately"
         case "spend":
             return f"{amount('spend')} spent in all, {amount('spend_per_outcome_day')} a purchase day"
         case "refunds":
@@ -76,26 +76,25 @@ def words(group: str, x: Float32Array) -> str:
         case "activity":
             return f"{_count(amount('touchpoints'), 'touchpoint')} on {_count(amount('active_days'), 'day')}"
         case "cart":
-            return f"{total('window_cart_add', 'window_checkout')} cart and checkout steps this week"
+            return f"{total('cart step', 'window_cart_add', 'window_checkout')} lately"
         case "messages":
-            opened = total("window_email_open", "window_email_click", "window_push_open")
-            return f"{total('window_email_sent')} messages sent and {opened} opened or clicked this week"
+            answers = ("window_email_open", "window_email_click", "window_push_open")
+            return f"{total('message', 'window_email_sent')} and {total('response', *answers)} lately"
         case "advertising":
-            return f"{total('window_ad_click', 'window_social_engage')} advertising or social responses this week"
+            return f"{total('response', 'window_ad_click', 'window_social_engage')} to advertising or social lately"
         case "store_visits":
-            return f"{total('window_store_visit')} store visits this week"
+            return f"{total('store visit', 'window_store_visit')} lately"
         case "support":
-            return f"{total('window_support_contact')} support contacts, {total('window_review')} reviews this week"
+            contacts = total("support contact", "window_support_contact")
+            return f"{contacts} and {total('review', 'window_review')} lately"
         case "campaigns":
-            sent, used = total("window_campaign_sent"), total("window_coupon_redeemed")
-            return f"{sent} campaigns received, {used} coupons redeemed this week"
+            sent = total("campaign", "window_campaign_sent")
+            return f"{sent} received and {total('coupon', 'window_coupon_redeemed')} redeemed lately"
         case "tenure":
             return f"customer for {_count(amount('age_days'), 'day')}"
         case _:
-            return "the rhythm of the weeks before"
+            return "how the earlier weeks went, taken together"
 
 
 def _count(number: int, noun: str) -> str:
-    if not noun:
-        return str(number)
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -7,6 +7,7 @@ compared with what Kafka says. It refuses to know what is in a row.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -47,10 +48,20 @@ async def make_changelog(access: KafkaAccess, group_id: str, *, partitions: int)
             await identify(consumer._client, changelog_topic(group_id))
 
 
-async def restore(access: KafkaAccess, changelog: TopicPartition) -> dict[bytes, bytes]:
+def _nobody() -> None:
+    """Is told nothing."""
+
+
+async def restore(
+    access: KafkaAccess, changelog: TopicPartition, *, moved: Callable[[], None] = _nobody
+) -> dict[bytes, bytes]:
     """Read the changelog partition from its beginning to the end that it has now.
 
     Call it after the fence: then nothing can be added before its end any more, and all up to it is decided.
+
+    Args:
+        access, changelog: What to read.
+        moved: Called whenever there was progress.
 
     Returns:
         The last value of each key; keys whose last value is a tombstone are absent.
@@ -76,6 +87,7 @@ async def restore(access: KafkaAccess, changelog: TopicPartition) -> dict[bytes,
             before, position = position, await consumer.position(changelog)
             if position > before:
                 moved_at = loop.time()
+                moved()
             elif loop.time() - moved_at > STALL_LIMIT_S:
                 raise TransientError(
                     f"restore of {changelog.topic}[{changelog.partition}] stands at offset {position} of {end} for "

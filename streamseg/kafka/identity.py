@@ -11,7 +11,7 @@ import asyncio
 import uuid
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Final
+from typing import Any, Final
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import NoError, for_code
@@ -54,9 +54,10 @@ async def identify(client: AIOKafkaClient, topic: str) -> TopicIdentity:
         ConfigError: If there is no such topic after five seconds (a topic that was just created takes a moment).
         KafkaError: If the brokers don't answer.
     """
+    may_create = False
     for _ in range(LOOKS):
         try:
-            response = await client.send(client.get_random_node(), _TopicRequest(topic))
+            response = await client.send(client.get_random_node(), _TopicRequest(topic, may_create=may_create))
         except NotImplementedError:
             # Said by aiokafka where the broker's highest version is below the one that we ask for.
             return TopicIdentity("", len(await client._wait_on_metadata(topic)))
@@ -66,6 +67,8 @@ async def identify(client: AIOKafkaClient, topic: str) -> TopicIdentity:
                 return TopicIdentity("" if topic_id == NO_ID else str(uuid.UUID(bytes=topic_id)), len(partitions))
             if not error.retriable:
                 raise error(topic)
+        # Only the embedded broker may make it by being asked: elsewhere it would come out with wrong settings.
+        may_create = _is_mock(response)
         await asyncio.sleep(LOOK_AGAIN_S)
     raise ConfigError(f"topic {topic!r} doesn't exist; create it with `streamseg topics create`")
 
@@ -76,6 +79,10 @@ async def is_embedded(client: AIOKafkaClient) -> bool:
         response = await client.send(client.get_random_node(), _TopicRequest(None))
     except NotImplementedError:
         return False
+    return _is_mock(response)
+
+
+def _is_mock(response: Any) -> bool:
     return str(response.cluster_id).startswith("mockCluster")
 
 
@@ -152,8 +159,9 @@ class _TopicRequestV10(RequestStruct):
 class _TopicRequest(Request[_TopicRequestV10]):
     API_KEY = 3
 
-    def __init__(self, topic: str | None) -> None:
+    def __init__(self, topic: str | None, *, may_create: bool = False) -> None:
+        self._may_create = may_create
         self._topics: list[tuple[bytes, str, dict[int, bytes]]] = [] if topic is None else [(NO_ID, topic, {})]
 
     def build(self, request_struct_class: type[_TopicRequestV10]) -> _TopicRequestV10:
-        return request_struct_class(self._topics, True, False, False, {})
+        return request_struct_class(self._topics, self._may_create, False, False, {})

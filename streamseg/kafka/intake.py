@@ -43,7 +43,9 @@ class Intake:
     ) -> None:
         self.consumer: Final = consumer
         self._source = source
-        self._max_records, self._limit = max_records, min(FIRST_RECORDS, max_records)
+        self._max_records = max_records
+        self.limit = min(FIRST_RECORDS, max_records)
+        """Most records of the next batch."""
         self._flush_deadline_s = flush_deadline_ms / 1000
 
     def seek(self, offset: int) -> None:
@@ -72,22 +74,22 @@ class Intake:
             ConfigError: If the brokers no longer have the next record.
             TransientError: If the fetch failed as networks do.
         """
-        records = await self._fetch(self._limit, IDLE_WAIT_MS if wait and committing is None else 0)
+        records = await self._fetch(self.limit, IDLE_WAIT_MS if wait and committing is None else 0)
         if committing is None:
             return records
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._flush_deadline_s
-        while len(records) < min(SMALL_BATCH, self._limit) and not committing.done() and loop.time() < deadline:
+        while len(records) < min(SMALL_BATCH, self.limit) and not committing.done() and loop.time() < deadline:
             await asyncio.wait({committing}, timeout=0.005)
-            records += await self._fetch(self._limit - len(records), 0)
+            records += await self._fetch(self.limit - len(records), 0)
         return records
 
     def adapt(self, records: int, seconds: float) -> None:
         """Let the size of the next batches follow how long the last one took to score."""
         if seconds > SLOW_S:
-            self._limit = max(min(LEAST_RECORDS, self._max_records), self._limit // 2)
-        elif records == self._limit and seconds < QUICK_S:
-            self._limit = min(2 * self._limit, self._max_records)
+            self.limit = max(min(LEAST_RECORDS, self._max_records), self.limit // 2)
+        elif records == self.limit and seconds < QUICK_S:
+            self.limit = min(2 * self.limit, self._max_records)
 
     async def _fetch(self, limit: int, timeout_ms: int) -> list[Any]:
         where = f"{self._source.topic}[{self._source.partition}]"

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from contextlib import aclosing
 from typing import Final
 
+from aiokafka.errors import KafkaError
+
 from streamseg.core.scores import Scorer
 from streamseg.core.windows import WindowSpec
-from streamseg.errors import ConfigError
-from streamseg.kafka.client import KafkaAccess, with_backoff
+from streamseg.errors import ConfigError, TransientError
+from streamseg.kafka.client import KafkaAccess
 from streamseg.kafka.registry import follow
 from streamseg.model.artifact import Artifact, load
 from streamseg.wire.topics import MODELS
@@ -23,7 +25,7 @@ from streamseg.wire.topics import MODELS
 log = logging.getLogger(__name__)
 
 NO_MODEL: Final = "no model: publish one with `streamseg models publish FILE`"
-RECONNECT_LIMIT_S: Final = 300.0
+RETRY_S: Final = 5.0
 KEPT: Final = 2
 """Loaded models: the current one, and the one that a rollback goes back to."""
 
@@ -67,13 +69,19 @@ class ModelFeed:
         return self._current.scorer
 
     async def run(self) -> None:
-        """Follow the registry until cancelled.
+        """Follow the registry until cancelled; while it can't be read, the last model serves on.
 
         Raises:
-            TransientError: If the brokers don't answer for five minutes.
+            KafkaError: If the registry may not be read.
         """
         while True:
-            await with_backoff("reading the model registry", self._follow, limit_s=RECONNECT_LIMIT_S)
+            try:
+                await self._follow()
+            except (TransientError, TimeoutError, OSError, KafkaError) as reason:
+                if isinstance(reason, KafkaError) and not reason.retriable:
+                    raise
+                log.warning("the model registry can't be read: %r; trying again in %.0f s", reason, RETRY_S)
+            await asyncio.sleep(RETRY_S)
 
     async def _follow(self) -> None:
         async with aclosing(follow(self._access, topic=self._topic)) as states:

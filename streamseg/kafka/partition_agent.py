@@ -35,6 +35,7 @@ T = TypeVar("T")
 
 START_LIMIT_S: Final = 120.0
 """How long fencing and reading may fail as networks do before the agent says so."""
+OFFSET_LOOKS: Final = 10
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 5.0
 """Between two attempts after a failure, doubling."""
@@ -105,7 +106,7 @@ class PartitionAgent:
         self.lag = 0
         """Records behind the end of the partition, as far as the last fetch knew."""
         self.progress_at = time.monotonic()
-        """When this agent last committed, or last had nothing to do."""
+        """When this agent last committed, moved on in its restore, or had nothing to do."""
         self.is_ready = False
         """Restored, and processing."""
         self._access, self._rules = access, rules
@@ -124,6 +125,14 @@ class PartitionAgent:
     def drain(self) -> None:
         """Finish the transaction in flight and return from `run`."""
         self._draining.set()
+
+    async def drains_within(self, seconds: float) -> bool:
+        """Wait so long for the order to drain; whether it came."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._draining.wait()
+        except TimeoutError:
+            return False
 
     async def run(self) -> None:
         """Work until drained, starting again from the fence whenever the fate of a commit is unknown.
@@ -165,6 +174,7 @@ class PartitionAgent:
 
     async def _take_over(self, intake: Intake) -> tuple[Pipeline, Position]:
         since, where = time.perf_counter(), f"{self.source.topic}[{self.source.partition}]"
+        self._moved()
         await _patiently(f"the fence of {where}", self._transactions.fence)
         # Only now: an offset that was read before the fence may be moved by the owner before us.
         committed = await _patiently(f"the offset of {where}", partial(self._committed_offset, self.source))
@@ -176,9 +186,15 @@ class PartitionAgent:
                 f"topic {changelog.topic!r} has {beside.partitions} partitions and {self.source.topic!r} has "
                 f"{topic.partitions}: each input partition needs one of the same number; widen the changelog"
             )
-        rows = await _patiently(f"the restore of {where}", partial(restore, self._access, changelog))
+        rows = await _patiently(f"the restore of {where}", partial(restore, self._access, changelog, moved=self._moved))
         pipeline = self._new_pipeline(self._model())
         row = await self._in_scoring_thread(pipeline.restore, rows)
+        for _ in range(OFFSET_LOOKS):
+            if row is None or committed is None or committed >= row.position.next_offset:
+                break
+            # Brokers before 4.0 make the offset visible a moment after the markers for which the fence has waited.
+            await asyncio.sleep(0.5)
+            committed = await _patiently(f"the offset of {where}", partial(self._committed_offset, self.source))
         offset = start_offset(
             self.source,
             topic=topic,
@@ -198,7 +214,8 @@ class PartitionAgent:
         """Process the next batch while the last one commits; never two commits at once."""
         committing: asyncio.Task[None] | None = None
         backlog, record_at = pipeline.backlog, time.monotonic()
-        self.is_ready, self.progress_at = True, time.monotonic()
+        self.is_ready = True
+        self._moved()
         try:
             while not self._draining.is_set():
                 await self._swap_if_changed(pipeline)
@@ -215,7 +232,7 @@ class PartitionAgent:
                     backlog = batch.backlog
                     intake.adapt(len(records), batch.seconds)
                 elif self.lag == 0:
-                    self.progress_at = time.monotonic()
+                    self._moved()
                 if committing is not None:
                     await committing
                 committing = None if batch is None else asyncio.create_task(self._commit(batch))
@@ -229,10 +246,13 @@ class PartitionAgent:
         if committing is not None:
             await committing
 
+    def _moved(self) -> None:
+        self.progress_at = time.monotonic()
+
     async def _commit(self, batch: Batch) -> None:
         since = time.perf_counter()
         await self._transactions.commit(batch.effects.outputs, batch.effects.rows, next_offset=batch.next_offset)
-        self.progress_at = time.monotonic()
+        self._moved()
         self._tell(Committed(self.source.partition, batch, now_ms(), time.perf_counter() - since, self.lag))
 
     async def _swap_if_changed(self, pipeline: Pipeline) -> None:

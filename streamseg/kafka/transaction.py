@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -121,12 +121,17 @@ class PartitionTransactions:
             async with asyncio.timeout(self._commit_limit_s):
                 await producer.begin_transaction()
                 _look_at(producer._txn_manager.wait_for_transaction_end())
-                await self._send(producer, outputs, rows)
-                await producer.send_offsets_to_transaction({self._source: next_offset}, self._group_id)
+                # Side by side: the two requests about offsets need not wait until the records are there.
+                await _all_of(
+                    self._send(producer, outputs, rows),
+                    producer.send_offsets_to_transaction({self._source: next_offset}, self._group_id),
+                )
                 await producer.commit_transaction()
         except BaseException as reason:
             # Whatever it was, this producer never commits again.
             self._producer = None
+            for unsent in (batch for batches in producer._message_accumulator._batches.values() for batch in batches):
+                _look_at(unsent._drain_waiter)
             await stop_within(producer)
             raise self._judge(reason) from reason
 
@@ -149,11 +154,10 @@ class PartitionTransactions:
             partition = self._source.partition % width if output.key is None else partition_of(output.key, width)
             by_partition[TopicPartition(output.topic, partition)].append((output.key, output.value, output.headers))
         by_partition[self._changelog].extend((key, value, ()) for key, value in rows)
-        sent = [self._send_partition(producer, where, records) for where, records in by_partition.items() if records]
-        # Look at every delivery: aiokafka's commit waits for the batches but doesn't ask whether they failed.
-        failures = [done for done in await asyncio.gather(*sent, return_exceptions=True) if done is not None]
-        for failure in failures:
-            raise failure
+        # Every delivery is looked at: aiokafka's commit waits for the batches but doesn't ask whether they failed.
+        await _all_of(
+            *(self._send_partition(producer, where, records) for where, records in by_partition.items() if records)
+        )
 
     @staticmethod
     async def _send_partition(producer: AIOKafkaProducer, where: TopicPartition, records: list[_Record]) -> None:
@@ -207,6 +211,13 @@ _REMEDIES: Final[Mapping[type[Exception], str]] = {
 
 def _remedy(cause: BaseException) -> str | None:
     return next((words for kind, words in _REMEDIES.items() if isinstance(cause, kind)), None)
+
+
+async def _all_of(*parts: Awaitable[None]) -> None:
+    """Await all parts, whatever becomes of the others, and raise the first failure."""
+    for outcome in await asyncio.gather(*parts, return_exceptions=True):
+        if outcome is not None:
+            raise outcome
 
 
 def _look_at(future: asyncio.Future[Any]) -> asyncio.Future[Any]:

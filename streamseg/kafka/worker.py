@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
 from mode import Service
 
-from streamseg.errors import InvariantError
+from streamseg.errors import InvariantError, TransientError
 from streamseg.kafka.changelog import make_changelog
 from streamseg.kafka.client import KafkaAccess, stop_within, with_backoff
 from streamseg.kafka.identity import identify
@@ -155,6 +156,12 @@ class InferenceWorker(Service, ConsumerRebalanceListener):
                 while not self.should_stop and not self._rejoin.is_set():
                     # Nothing is read, all partitions are paused: this call keeps us a member and raises its errors.
                     await group.getmany(timeout_ms=round(LOOK_EVERY_S * 1000))
+            except KafkaError as reason:
+                raise TransientError(
+                    f"membership of the group {self._membership.group_id!r} ended: {reason!r}; each worker "
+                    f"needs a STREAMSEG_INSTANCE_ID of its own (here {self._membership.instance_id!r}) and the "
+                    f"right to read the group"
+                ) from reason
             finally:
                 if self._group is group:
                     await self._drain(self._drain_s)
@@ -206,7 +213,8 @@ class InferenceWorker(Service, ConsumerRebalanceListener):
             except PartitionFenced as fenced:
                 log.warning("%s", fenced)
             # Two heartbeats: a worker that has lost its membership learns it from one of them, and is revoked.
-            await asyncio.sleep(2 * self._membership.heartbeat_interval_ms / 1000)
+            if await agent.drains_within(2 * self._membership.heartbeat_interval_ms / 1000):
+                return
             log.warning("%s[%d] is still ours: starting again from the fence", source.topic, source.partition)
 
     async def _drain(self, limit_s: float) -> None:
@@ -240,7 +248,11 @@ class InferenceWorker(Service, ConsumerRebalanceListener):
                 self._health.waits("restore", f"restoring partitions {restoring}")
             else:
                 self._health.has("restore")
-            stuck = [agent for agent in agents if agent.lag > 0 and now - agent.progress_at > self._watchdog_s]
+            stuck = [
+                agent
+                for agent in agents
+                if (agent.lag > 0 or not agent.is_ready) and now - agent.progress_at > self._watchdog_s
+            ]
             if not stuck:
                 continue
             what = ", ".join(f"{agent.source.topic}[{agent.source.partition}] ({agent.lag} behind)" for agent in stuck)

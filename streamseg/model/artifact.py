@@ -148,7 +148,8 @@ def load(data: bytes, *, spec: WindowSpec) -> Artifact:
     if digest != _digest(described, tensors):
         raise ConfigError(f"model artefact is corrupt (its SHA-256 is not the one in it); copy it again or {REMEDY}")
     try:
-        manifest = Manifest(**described)
+        names = {name: tuple(described[name]) for name in ("features", "types", "outcome_types")}
+        manifest = Manifest(**{**described, **names})
         network, calibration, behaviours = _build(manifest, tensors, spec)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ConfigError(f"model artefact is malformed ({error}); {REMEDY}") from error

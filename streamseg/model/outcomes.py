@@ -31,7 +31,8 @@ class Outcomes:
         outcome_types: Collection[str] = DEFAULT_OUTCOMES,
     ) -> None:
         """(T,) columns in any order; `customer` counts from 0."""
-        self._zero_ms = int(event_ms.min()) if len(event_ms) else 0
+        # One millisecond early: an instant before all touchpoints is then before the first one, too.
+        self._zero_ms = int(event_ms.min()) - 1 if len(event_ms) else 0
         self._end_ms = int(event_ms.max()) if len(event_ms) else 0
         # Twice the span: t + h may lie behind the data without running into the next customer.
         self._stride = 2 * (self._end_ms - self._zero_ms) + 2

@@ -116,7 +116,8 @@ class NetworkScorer:
             inputs[index, :, columns] = average[columns, None]
             if group.name == "history":
                 states[index] = 0.0
-        scores = self.score(states.reshape(versions * n, -1), inputs.reshape(versions * n, -1))
+        rows = versions * n
+        scores = self.score(states.reshape(rows, self.state_size), inputs.reshape(rows, self.feature_count))
         risk = scores.churn_probability.reshape(versions, n)
         return np.ascontiguousarray((risk[-1] - risk[:-1]).T)
 

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamseg.core.features import COLUMN, GROUPS
+from streamseg.core.features import COLUMN, FEATURES, GROUPS
 from streamseg.core.scores import Float32Array, Float64Array, Scores
 
 CENTRES = ((0.1, 0.0), (0.6, 0.2), (0.3, 0.8))
 """(activity trace, purchase trace) of the behaviours."""
+WEIGHTS = 1.0 / np.arange(3, 3 + len(FEATURES), dtype=np.float64)
+"""Of the features in the fingerprint: all different."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +28,15 @@ class FakeScorer:
     shift: float = 0.0
     """Added to the risk before it is squashed: what a swap changes."""
     behaviours: tuple[str, ...] = ("quiet", "browser", "buyer")
-    state_size: int = 2
+    state_size: int = 3
     horizon_days: float = 90.0
 
     def advance(self, state: Float32Array, x: Float32Array) -> Float32Array:
-        """Two traces that fade by a third a window: activity, and purchases."""
+        """Traces that fade by a third a window: activity, purchases, and a fingerprint of all features."""
         after = np.empty_like(state)
         after[:, 0] = state[:, 0] * 0.7 + 0.6 * _activity(x)
         after[:, 1] = state[:, 1] * 0.7 + 0.6 * _purchases(x)
+        after[:, 2] = state[:, 2] * 0.7 + _fingerprint(x)
         return after
 
     def score(self, state: Float32Array, x: Float32Array) -> Scores:
@@ -41,7 +44,7 @@ class FakeScorer:
         activity = state[:, 0].astype(np.float64) * 0.7 + 0.6 * _activity(x)
         purchases = state[:, 1].astype(np.float64) * 0.7 + 0.6 * _purchases(x)
         z = self.shift - 2.0 + sum(self._parts(x).values(), start=np.zeros(len(x)))
-        z = z - 0.6 * state[:, 0] - 0.5 * state[:, 1]
+        z = z - 0.6 * state[:, 0] - 0.5 * state[:, 1] + 1e-4 * state[:, 2] + 1e-4 * _fingerprint(x)
         risk = 0.5 + 0.5 * z / (1.0 + np.abs(z))
         distance = np.empty((len(x), len(CENTRES)))
         for k, (a, b) in enumerate(CENTRES):
@@ -72,6 +75,16 @@ class FakeScorer:
 
 def _column(x: Float32Array, feature: str) -> Float64Array:
     return x[:, COLUMN[feature]].astype(np.float64)
+
+
+def _fingerprint(x: Float32Array) -> Float64Array:
+    """(N,) another number if any feature has another bit. Adds halves: a sum over an axis may change its order."""
+    terms = np.zeros((len(x), 64))
+    terms[:, : len(FEATURES)] = x * WEIGHTS
+    while terms.shape[1] > 1:
+        half = terms.shape[1] // 2
+        terms = terms[:, :half] + terms[:, half:]
+    return terms[:, 0]
 
 
 def _activity(x: Float32Array) -> Float64Array:

@@ -147,13 +147,13 @@ def moves() -> st.SearchStrategy[Move]:
     )
     repeat = st.builds(
         Move,
-        repeat=st.integers(1, 90),
+        repeat=st.integers(1, 150),
         retimed=st.booleans(),
         forward=st.sampled_from((0, MINUTE, DAY)),
     )
     bad = st.builds(Move, customer=st.sampled_from(CUSTOMERS), bad=st.sampled_from(BAD))
     burst = st.builds(
-        Move, customer=st.sampled_from(CUSTOMERS[:2]), times=st.sampled_from((3, 66)), type=st.sampled_from(TYPES)
+        Move, customer=st.sampled_from(CUSTOMERS[:2]), times=st.sampled_from((3, 66, 130)), type=st.sampled_from(TYPES)
     )
     return st.one_of(touch, touch, touch, touch, touch, touch, repeat, bad, burst)
 
@@ -177,11 +177,11 @@ def seeded_moves(seed: int, count: int, customers: Sequence[str] = CUSTOMERS) ->
 def _seeded_move(rng: random.Random, customer: str, lively: bool) -> Move:
     lot = rng.random()
     if lot < 0.05:
-        return Move(repeat=rng.randint(1, 90), retimed=rng.random() < 0.5)
+        return Move(repeat=rng.randint(1, 150), retimed=rng.random() < 0.5)
     if lot < 0.08:
         return Move(customer=customer, bad=rng.choice(BAD))
     if lot < 0.09:
-        return Move(customer=customer, times=rng.choice((3, 66)), type=rng.choice(TYPES))
+        return Move(customer=customer, times=rng.choice((3, 66, 130)), type=rng.choice(TYPES))
     kind = rng.choice(TYPES)
     return Move(
         customer=customer,

@@ -57,9 +57,9 @@ def next_stage(now: Standing, risk: float, t: int, *, outcome: bool, silent_ms: 
     if outcome and now.stage == "lapsed":
         return "won_back"
     level = next_level(LEVEL[now.stage], risk, rules)
+    if level < 2 and now.stage == "won_back" and t - now.since_ms < rules.won_back_days * DAY_MS:
+        return "won_back"
     if level == 0:
-        if now.stage == "won_back" and t - now.since_ms < rules.won_back_days * DAY_MS:
-            return "won_back"
         return "active"
     if level == 1:
         return "cooling"
@@ -79,8 +79,8 @@ def settle(now: Standing, stage: str, behaviour: str, t: int, rules: Rules) -> S
     if (stage, behaviour) == (now.stage, now.behaviour):
         return now
     dwelling = t - now.since_ms < rules.min_dwell_days * DAY_MS
-    bound = now.stage in ("active", "cooling", "at_risk", "lapsed") and stage != "won_back"
-    only_behaviour = now.stage == stage
-    if dwelling and (bound or only_behaviour):
+    settled = now.stage not in (None, "new")
+    returns = stage == "won_back" and now.stage != "won_back"
+    if dwelling and settled and not returns:
         return now
     return Standing(stage, behaviour, t)

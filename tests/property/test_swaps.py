@@ -37,13 +37,14 @@ def test_any_swaps_say_what_the_reference_says(
     assert_same(oracle, program)
 
 
-def test_a_long_stream_with_many_swaps_reconciles_and_says_what_the_reference_says() -> None:
-    records = render(seeded_moves(21, 300))
+def test_a_long_stream_with_many_swaps_and_restarts_reconciles_and_says_what_the_reference_says() -> None:
+    records = render(seeded_moves(21, 240))
     oracle, program = OraclePartition(MODELS[0]), ProgramPartition(MODELS[0])
-    for start in range(0, len(records), 30):
+    for turn, start in enumerate(range(0, len(records), 20)):
         for partition in (oracle, program):
-            partition.swap(MODELS[start // 30 % 3])
-            partition.feed(records[start : start + 30])
+            partition.swap(MODELS[turn % 3])
+            partition.feed(records[start : start + 20])
+        program = program.restarted() if turn % 2 else program
     assert_same(oracle, program)
     origins = [said.payload["origin"] for said in oracle.said if said.payload and "origin" in said.payload]
     assert origins.count("reconcile") > 20

@@ -39,9 +39,15 @@ def records() -> list[FileRecord]:
     return list(jsonl.records(simulate(SHOP).lines()))
 
 
-def run(
-    records: list[FileRecord], folder: Path, *, chunk: int = 512, partitions: int = 1
-) -> tuple[Replayed, list[dict[str, Any]]]:
+Ran = tuple[Replayed, list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def ran(records: list[FileRecord], tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    return run(records, tmp_path_factory.mktemp("replay"))
+
+
+def run(records: list[FileRecord], folder: Path, *, chunk: int = 512, partitions: int = 1) -> Ran:
     output = folder / f"out-{chunk}-{partitions}.jsonl"
     done = replay(jsonl.chunked(records, chunk), output, rules=RULES, scorer=FakeScorer(), partitions=partitions)
     return done, [orjson.loads(line) for line in output.read_bytes().splitlines()]
@@ -58,7 +64,7 @@ def touch(number: int, customer: str, type_: str, event_ms: int) -> bytes:
 def test_the_same_file_gives_the_same_bytes(records: list[FileRecord], tmp_path: Path) -> None:
     paths = [tmp_path / "first.jsonl", tmp_path / "second.jsonl"]
     for path in paths:
-        replay(jsonl.chunked(records, 512), path, rules=RULES, scorer=FakeScorer(), partitions=2)
+        replay(jsonl.chunked(records[:800], 512), path, rules=RULES, scorer=FakeScorer(), partitions=2)
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
@@ -67,9 +73,8 @@ def test_the_lines_do_not_depend_on_the_size_of_the_chunks(
     records: list[FileRecord], tmp_path: Path, partitions: int
 ) -> None:
     _, whole = run(records, tmp_path, chunk=len(records), partitions=partitions)
-    for chunk in (61, 700):
-        _, cut = run(records, tmp_path, chunk=chunk, partitions=partitions)
-        assert as_multiset(cut) == as_multiset(whole)
+    _, cut = run(records, tmp_path, chunk=61, partitions=partitions)
+    assert as_multiset(cut) == as_multiset(whole)
 
 
 def test_partitions_split_customers_as_kafka_does_and_keep_a_clock_each(
@@ -89,8 +94,8 @@ def test_partitions_split_customers_as_kafka_does_and_keep_a_clock_each(
     assert as_multiset(together) == as_multiset(apart)
 
 
-def test_every_line_of_the_input_counts_once(records: list[FileRecord], tmp_path: Path) -> None:
-    done, lines = run(records, tmp_path)
+def test_every_line_of_the_input_counts_once(ran: Ran) -> None:
+    done, lines = ran
     counts = done.counts
     refused = sum(counts.dead_lettered.values())
     assert counts.received == SHOP.events
@@ -103,8 +108,8 @@ def test_every_line_of_the_input_counts_once(records: list[FileRecord], tmp_path
     assert counts.swept > 0
 
 
-def test_outputs_carry_their_event_time_as_processed_time(records: list[FileRecord], tmp_path: Path) -> None:
-    _, lines = run(records, tmp_path)
+def test_outputs_carry_their_event_time_as_processed_time(ran: Ran) -> None:
+    _, lines = ran
     told = [
         line["value"] for line in lines if line["topic"] in ("segment-changes", "churn-alerts", "customer-profiles")
     ]
@@ -113,8 +118,8 @@ def test_outputs_carry_their_event_time_as_processed_time(records: list[FileReco
     assert all(line["key"] == line["value"]["customer_id"] for line in lines if line["topic"] == "churn-alerts")
 
 
-def test_dead_letters_keep_their_bytes_with_reason_and_place(records: list[FileRecord], tmp_path: Path) -> None:
-    _, lines = run(records, tmp_path)
+def test_dead_letters_keep_their_bytes_with_reason_and_place(records: list[FileRecord], ran: Ran) -> None:
+    _, lines = ran
     letters = [line for line in lines if line["topic"] == "dead-letters"]
     seen = Counter[str]()
     for letter in letters:

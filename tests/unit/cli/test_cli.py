@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -120,14 +121,17 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path, capsys: pytest.Captu
     assert "streamseg train" in capsys.readouterr().err
 
 
-def test_brokers_that_do_not_answer_are_exit_code_1_and_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("STREAMSEG_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
-    assert main(["models", "list"]) == 1
-    said = capsys.readouterr().err
-    assert said.startswith("streamseg: ")
-    assert said.count("\n") == 1
+@pytest.mark.parametrize("command", [["models", "list"], ["topics", "check"], ["watch"]], ids=" ".join)
+def test_brokers_that_do_not_answer_are_exit_code_1_and_one_line(command: list[str]) -> None:
+    # A process of its own: what packages log to standard error must not be there either.
+    environ = os.environ | {"STREAMSEG_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "streamseg", *command], check=False, capture_output=True, text=True, env=environ
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("streamseg: ")
+    assert done.stderr.count("\n") == 1
+    assert "127.0.0.1" in done.stderr
 
 
 def test_a_dataset_that_is_not_there_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -81,11 +81,13 @@ def test_won_back_lasts_thirty_days_then_is_active(story: Story) -> None:
     assert story.touch(131, risk=0.1) == ["changed won_back/quiet > active/quiet"]
 
 
-def test_won_back_ends_early_if_the_risk_rises_and_does_not_dwell(story: Story) -> None:
+def test_won_back_outlasts_a_middling_risk_but_not_a_high_one(story: Story) -> None:
     story.scored_customer()
     story.touch(100, risk=0.9)
     story.touch(101, "purchase", risk=0.1)
-    assert story.touch(101, ms=1, risk=0.6) == ["changed won_back/quiet > cooling/quiet"]
+    assert story.touch(101, ms=1, risk=0.9) == []
+    assert story.touch(102, ms=1, risk=0.6) == []
+    assert story.touch(103, risk=0.9) == ["changed won_back/quiet > at_risk/quiet"]
 
 
 def test_a_behaviour_changes_only_for_a_clearly_nearer_centre(story: Story) -> None:
@@ -102,7 +104,7 @@ def test_the_first_behaviour_is_the_nearest_and_the_first_of_equals(story: Story
     assert story.payload()["segment"] == "active/quiet"
 
 
-def test_a_change_of_behaviour_alone_dwells_even_where_won_back_does_not(story: Story) -> None:
+def test_a_change_of_behaviour_alone_dwells_too(story: Story) -> None:
     story.scored_customer()
     story.touch(100, risk=0.9)
     story.touch(101, "purchase", risk=0.1)

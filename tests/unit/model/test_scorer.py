@@ -7,31 +7,13 @@ import threading
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamseg.core.features import FEATURES, GROUPS
 from streamseg.core.scores import Float32Array, Scores
-from streamseg.model.behaviours import Behaviours
 from streamseg.model.calibrate import Calibration
-from streamseg.model.network import Network
-from streamseg.model.scorer import NetworkScorer
-from streamseg.wire.vocabulary import TYPES
-
-CENTRES = Behaviours(
-    names=("a", "b", "c"),
-    centres=np.array([[0.0, 0.0, 0.0], [1.0, -1.0, 0.5], [-1.0, 2.0, 0.1]]),
-    mean=np.array([0.3, 0.4, 2.0]),
-    scale=np.array([0.2, 0.3, 1.5]),
-)
-
-
-def a_scorer(encoder: str = "lstm", calibration: Calibration | None = None, hidden: int = 8) -> NetworkScorer:
-    network = Network(len(FEATURES), len(TYPES), encoder=encoder, hidden=hidden, seed=2)
-    network.w_out.data *= 20.0
-    return NetworkScorer(
-        network, calibration=calibration or Calibration(90.0), behaviours=CENTRES, digest="0123456789abcdef" * 4
-    )
+from tests.unit.model.scorers import CENTRES, a_scorer
 
 
 def some_rows(n: int, seed: int = 0, hidden: int = 8) -> tuple[Float32Array, Float32Array]:
@@ -60,6 +42,7 @@ def test_no_row_changes_by_a_bit_over_positions_fills_and_batch_sizes(n: int, hi
         assert np.array_equal(scorer.advance(state[alone], x[alone]), advanced[alone])
 
 
+@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 1000), before=st.integers(0, 300), after=st.integers(0, 300))
 def test_a_row_does_not_see_its_neighbours(seed: int, before: int, after: int) -> None:
     scorer = a_scorer()

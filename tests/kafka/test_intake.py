@@ -1,0 +1,43 @@
+"""Batches grow while they are scored quickly, and shrink when one would hold up the others."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from streamseg.kafka.intake import FIRST_RECORDS, LEAST_RECORDS, QUICK_S, SLOW_S, Intake
+
+HERE = TopicPartition("touchpoints", 0)
+
+
+def intake(max_records: int = 8_000) -> Intake:
+    # No record is read here: only the size of the next batch is looked at.
+    return Intake(cast(AIOKafkaConsumer, cast(Any, None)), HERE, max_records=max_records, flush_deadline_ms=50)
+
+
+def test_full_batches_that_are_quick_are_followed_by_larger_ones_up_to_the_limit() -> None:
+    sizes, reads = [], intake()
+    for _ in range(5):
+        sizes.append(reads.limit)
+        reads.adapt(reads.limit, QUICK_S / 2)
+    assert sizes == [FIRST_RECORDS, 2_000, 4_000, 8_000, 8_000]
+
+
+def test_a_batch_that_was_not_full_says_nothing_about_larger_ones() -> None:
+    reads = intake()
+    reads.adapt(FIRST_RECORDS - 1, 0.0)
+    assert reads.limit == FIRST_RECORDS
+
+
+def test_a_slow_batch_is_followed_by_smaller_ones_but_never_by_none() -> None:
+    reads = intake()
+    for _ in range(20):
+        reads.adapt(reads.limit, 2 * SLOW_S)
+    assert reads.limit == LEAST_RECORDS
+
+
+def test_the_limit_of_the_settings_holds_below_every_other() -> None:
+    reads = intake(max_records=7)
+    reads.adapt(7, 2 * SLOW_S)
+    assert reads.limit == 7

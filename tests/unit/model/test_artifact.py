@@ -1,0 +1,204 @@
+"""An artefact is the model it was, or it is refused in one clear sentence."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from streamseg.core.features import FEATURES
+from streamseg.core.windows import WindowSpec
+from streamseg.errors import ConfigError
+from streamseg.model import artifact
+from streamseg.model.artifact import load, pack, read_manifest
+from streamseg.model.behaviours import cluster
+from streamseg.model.calibrate import Calibration
+from streamseg.model.network import Network
+from streamseg.wire.vocabulary import TYPES
+
+WEEKS = WindowSpec()
+
+
+def a_network(encoder: str = "lstm") -> Network:
+    network = Network(len(FEATURES), len(TYPES), encoder=encoder, hidden=4, seed=1)
+    network.std.fill_(2.0)
+    return network
+
+
+def packed(network: Network | None = None, **changes: Any) -> bytes:
+    fields: dict[str, Any] = {
+        "spec": WEEKS,
+        "outcome_types": ("renew", "purchase"),
+        "data_from_ms": 1_000,
+        "data_until_ms": 2_000,
+        "customers": 60,
+        "calibration": Calibration(90.0, level=1.1, slope=0.9, offset=0.05, value_level=1.2),
+        "behaviours": cluster(np.random.default_rng(0).uniform(size=(40, 3))),
+        "metrics": {"candidate.auc": 0.73},
+        "parent": "0123456789ab",
+    }
+    return pack(network or a_network(), **{**fields, **changes})
+
+
+def reworked(data: bytes, *, sign: bool = True, tensors: dict[str, Any] | None = None, **changes: Any) -> bytes:
+    """The artefact with other contents, its digest made right again (or not): what a careless tool would write."""
+    described = {**read_manifest(data), **changes}
+    held = {**load_tensors(data), **(tensors or {})}
+    if sign:
+        described.pop("sha256")
+        described["sha256"] = artifact._digest(described, held)
+    return save_tensors(held, metadata={"manifest": json.dumps(described)})
+
+
+def refusal(data: bytes, spec: WindowSpec = WEEKS) -> str:
+    with pytest.raises(ConfigError) as refused:
+        load(data, spec=spec)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("encoder", ["lstm", "gru"])
+def test_a_model_that_was_packed_and_loaded_gives_the_same_scores_to_the_bit(encoder: str) -> None:
+    data = packed(a_network(encoder))
+    one, two = load(data, spec=WEEKS), load(data, spec=WEEKS)
+    random = np.random.default_rng(3)
+    state = random.uniform(-1, 1, (5, one.scorer.state_size)).astype(np.float32)
+    x = random.normal(size=(5, len(FEATURES))).astype(np.float32)
+    assert np.array_equal(one.scorer.score(state, x).churn_probability, two.scorer.score(state, x).churn_probability)
+    assert one.manifest.encoder == encoder
+    assert one.manifest.outcome_types == ("purchase", "renew")
+    assert one.manifest.metrics == {"candidate.auc": 0.73}
+    assert one.version == one.digest[:12] == one.scorer.version
+
+
+def test_the_same_model_gives_the_same_bytes_and_version() -> None:
+    assert packed() == packed()
+
+
+def test_anything_that_matters_makes_another_version() -> None:
+    versions = {
+        load(data, spec=WEEKS).version
+        for data in (packed(), packed(calibration=Calibration(90.0)), packed(data_until_ms=2_001), packed(parent=None))
+    }
+    assert len(versions) == 4
+
+
+def test_bytes_that_are_no_artefact_are_refused() -> None:
+    assert refusal(b"") == (
+        "not a model artefact of streamseg (it ends after 0 bytes); give a file from `streamseg train`"
+    )
+    assert refusal(b'{"customer_id": "c1", "event_id": 1}').startswith("not a model artefact of streamseg (")
+    other = save_tensors({"a": np.zeros(2)}, metadata={"format": "pt"})
+    assert refusal(other) == "not a model artefact of streamseg ('manifest'); give a file from `streamseg train`"
+
+
+@pytest.mark.parametrize("kept", [4, 100, 5_000, -1])
+def test_a_truncated_artefact_is_refused(kept: int) -> None:
+    message = refusal(packed()[:kept])
+    assert message.startswith(("not a model artefact of streamseg (", "model artefact is corrupt ("))
+
+
+def test_one_flipped_bit_anywhere_in_the_weights_is_refused() -> None:
+    data = bytearray(packed())
+    begin = 8 + int.from_bytes(data[:8], "little")
+    for at in np.random.default_rng(0).integers(begin, len(data), 20).tolist():
+        data[at] ^= 4
+        assert refusal(bytes(data)) == (
+            "model artefact is corrupt (its SHA-256 is not the one in it); "
+            "copy it again or train a new model with `streamseg train`"
+        )
+        data[at] ^= 4
+
+
+def test_a_changed_manifest_is_refused() -> None:
+    tampered = reworked(packed(), sign=False, calibration={"horizon_days": 90.0, "level": 3.0})
+    assert refusal(tampered).startswith("model artefact is corrupt (its SHA-256 is not the one in it)")
+
+
+def test_another_format_is_refused() -> None:
+    assert refusal(reworked(packed(), format_version=2)) == (
+        "model format is 2; this program reads 1: train a new model with `streamseg train`"
+    )
+
+
+def test_another_feature_list_is_refused_with_the_difference() -> None:
+    names = [*FEATURES[:-1], "shoe_size"]
+    assert refusal(reworked(packed(), features=names)) == (
+        "model reads 55 features, this program makes 55 (missing ['first_window'], unknown ['shoe_size']); "
+        "train a new model with `streamseg train`, or run the version of streamseg that made it"
+    )
+    assert refusal(reworked(packed(), features=[*reversed(FEATURES)])) == (
+        "model reads 55 features, this program makes 55 (in another order); "
+        "train a new model with `streamseg train`, or run the version of streamseg that made it"
+    )
+
+
+def test_other_touchpoint_types_are_refused() -> None:
+    assert refusal(reworked(packed(), types=TYPES[:-1])) == (
+        "model reads 24 touchpoint types, this program makes 25 (missing ['other'], unknown []); "
+        "train a new model with `streamseg train`, or run the version of streamseg that made it"
+    )
+
+
+@pytest.mark.parametrize("spec", [WindowSpec(length_days=14), WindowSpec(origin_ms=0)])
+def test_other_windows_are_refused(spec: WindowSpec) -> None:
+    assert refusal(packed(), spec) == (
+        "model was trained on windows of 7 days from 345600000 ms; "
+        f"this worker cuts {spec.length_days} days from {spec.origin_ms} ms: "
+        "set the same windows or train a new model with `streamseg train`"
+    )
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused_on_both_ways(value: float) -> None:
+    network = a_network()
+    network.w_state.data[0, 0] = value
+    sentence = "model tensor w_state holds 1 non-finite numbers; train a new model with `streamseg train`"
+    with pytest.raises(ConfigError) as refused:
+        packed(network)
+    assert str(refused.value) == sentence
+    assert refusal(reworked(packed(), tensors={"w_state": network.w_state.detach().numpy()})) == sentence
+
+
+def test_a_model_that_does_not_compute_what_it_did_is_refused() -> None:
+    data = packed()
+    weights = load_tensors(data)["w_out"]
+    weights[:, 0] += 0.01
+    message = refusal(reworked(data, tensors={"w_out": weights}))
+    assert message.startswith("model ")
+    assert message.endswith("off; the limit is 1e-05: train a new model with `streamseg train`")
+    assert " computes its golden batch " in message
+
+
+def test_a_missing_or_misshapen_tensor_is_refused() -> None:
+    message = refusal(reworked(packed(), tensors={"w_state": np.zeros((2, 2), np.float32)}))
+    assert message.startswith("model artefact is malformed (")
+    assert "w_state" in message
+    assert refusal(reworked(packed(), encoder="gru")).startswith("model artefact is malformed (")
+    assert refusal(reworked(packed(), encoder="rnn")) == "encoder is 'rnn'; expected one of lstm, gru"
+    assert refusal(reworked(packed(), mood="good")).startswith("model artefact is malformed (")
+
+
+@pytest.mark.parametrize("level", [0.0, -1.0])
+def test_a_calibration_that_turns_things_over_is_refused(level: float) -> None:
+    message = refusal(reworked(packed(), calibration={"horizon_days": 90.0, "level": level}))
+    assert message.startswith("model calibration is Calibration(horizon_days=90.0, level=")
+
+
+def test_the_golden_batch_holds_no_customer() -> None:
+    network = a_network()
+    held = load_tensors(packed(network))
+    deviations = (held["golden.x"] - network.mean.numpy()) / network.std.numpy()
+    # Drawn around the mean by a fixed seed, so it can be made again without any data.
+    assert deviations == pytest.approx(np.random.default_rng(0).normal(size=deviations.shape), abs=1e-5)
+
+
+def test_loading_leaves_torch_single_threaded_and_without_gradients() -> None:
+    torch.set_num_threads(2)
+    scorer = load(packed(), spec=WEEKS).scorer
+    assert torch.get_num_threads() == 1
+    assert not any(parameter.requires_grad for parameter in scorer._network.parameters())

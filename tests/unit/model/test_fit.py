@@ -1,0 +1,137 @@
+"""Labels by hand, an optimiser that is torch's, and weights that depend on the seed and the data alone."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from streamseg.core.spec import CoreSpec
+from streamseg.errors import ConfigError
+from streamseg.model.fit import _Folds, fit, horizon_grid, label
+from streamseg.model.history import History, collect
+from streamseg.model.network import Network
+from streamseg.model.optimise import OneCycleAdamW, one_cycle
+from streamseg.wire.vocabulary import TYPE_CODES
+from tests.unit.model.simulated import DAY_MS, START_MS, a_batch, some_shoppers
+
+
+def fitted(history: History, *, seed: int = 0, until_ms: int | None = None, epochs: int = 2) -> Network:
+    return fit(
+        history,
+        until_ms=until_ms or history.end_ms,
+        horizon_days=28.0,
+        encoder="lstm",
+        hidden=4,
+        epochs=epochs,
+        seed=seed,
+        progress=lambda share: None,
+    )
+
+
+def test_horizons_double_up_to_the_churn_horizon_which_is_always_one() -> None:
+    assert horizon_grid(90, 7) == (7, 14, 28, 56, 90)
+    assert horizon_grid(56, 7) == (7, 14, 28, 56)
+    assert horizon_grid(5, 7) == (5,)
+
+
+def test_labels_are_what_came_after_the_instant_and_by_the_end_of_what_may_be_known() -> None:
+    days = (0.0, 1.0, 9.0, 15.0, 15.5, 20.0)
+    kinds = ("view", "view", "view", "purchase", "purchase", "view")
+    rows = [("a", kind, START_MS + int(day * DAY_MS), 30.0) for day, kind in zip(days, kinds, strict=True)]
+    history = collect([a_batch([*rows, ("b", "view", START_MS + 30 * DAY_MS, 0.0)])], CoreSpec())
+    at_day_9 = history.instants.take(history.instants.instant_ms == START_MS + 9 * DAY_MS)
+    found = label(history, at_day_9, (7.0, 14.0), START_MS + 18 * DAY_MS)
+    assert found.count.tolist() == [[1.0, 0.0]]  # days, not purchases; the second horizon ends too late to be known
+    assert found.known.tolist() == [[1.0, 0.0]]
+    assert float(found.log_spend[0]) == pytest.approx(math.log(60.0))
+    assert found.next_type.tolist() == [TYPE_CODES["purchase"]]
+    later = label(history, at_day_9, (7.0, 14.0), START_MS + 10 * DAY_MS)
+    assert later.known.tolist() == [[0.0, 0.0]]
+    assert later.next_type.tolist() == [-1]
+
+
+def test_weights_see_nothing_after_the_origin() -> None:
+    (batch,) = some_shoppers(40, 150)
+    origin_ms = START_MS + 100 * DAY_MS
+    rows = [
+        (batch.customer_id[i].decode(), "purchase", int(batch.event_ms[i]), batch.amount_micro[i] / 1e6)
+        for i in range(len(batch))
+    ]
+    # Later another world begins: everybody spends a thousandfold.
+    other = [(who, kind, ms, amount * (1000.0 if ms > origin_ms else 1.0)) for who, kind, ms, amount in rows]
+    one, two = (fitted(collect([a_batch(some)], CoreSpec()), until_ms=origin_ms) for some in (rows, other))
+    assert _same_weights(one, two)
+
+
+def test_training_twice_gives_the_same_weights_whatever_torchs_seed() -> None:
+    history = collect(some_shoppers(40, 150), CoreSpec())
+    torch.manual_seed(1)
+    one = fitted(history)
+    torch.manual_seed(2)
+    assert _same_weights(one, fitted(history))
+    assert not _same_weights(one, fitted(history, seed=1))
+
+
+def _same_weights(one: Network, two: Network) -> bool:
+    return all(torch.equal(value, two.state_dict()[name]) for name, value in one.state_dict().items())
+
+
+def test_a_history_without_instants_is_refused() -> None:
+    history = collect(some_shoppers(5, 10), CoreSpec())
+    with pytest.raises(ConfigError) as refused:
+        fitted(history)
+    assert str(refused.value) == (
+        "nothing to train on: no instant has 7 days of outcomes after it; give a longer history"
+    )
+
+
+def test_folds_are_no_longer_than_two_blocks_and_gradients_stop_at_the_cut() -> None:
+    history = collect(some_shoppers(10, 900), CoreSpec())
+    network = Network(history.closed.shape[1], 25, encoder="lstm", hidden=4)
+    folds = _Folds(history, history.instants, network)
+    batch = np.arange(len(folds.starts))
+    chunks = folds.chunks(batch, 13)
+    assert chunks[-1].end <= 52
+    assert sum(len(chunk.instants) for chunk in chunks) == len(history.instants)
+    states, after = folds.unroll(network, batch, chunks[0], None)
+    assert states.requires_grad
+    assert not after.requires_grad
+    carried, _ = folds.unroll(network, batch, chunks[1], after)
+    assert torch.equal(carried[0], after)
+
+
+def test_the_optimiser_is_adamw_with_clipped_gradients() -> None:
+    random = np.random.default_rng(0)
+    start = torch.from_numpy(random.normal(size=(3, 2)))
+    ours, theirs = start.clone().requires_grad_(), start.clone().requires_grad_()
+    optimiser = OneCycleAdamW([ours], rate=0.1, weight_decay=0.2, clip_norm=1.0, steps=20)
+    first, second = torch.zeros_like(start), torch.zeros_like(start)
+    for taken in range(20):
+        target = torch.from_numpy(random.normal(size=(3, 2)))
+        ours.grad = torch.autograd.grad(4.0 * (ours - target).square().sum(), ours)[0]
+        optimiser.step()
+        # Loshchilov & Hutter 2019, algorithm 2, line by line.
+        (gradient,) = torch.autograd.grad(4.0 * (theirs - target).square().sum(), theirs)
+        theirs, first, second = _adamw(theirs, gradient, first, second, taken + 1, 0.1 * one_cycle(taken / 20))
+    assert torch.allclose(ours, theirs, atol=1e-9)
+    assert ours.grad is None
+
+
+def _adamw(theta: Tensor, gradient: Tensor, m: Tensor, v: Tensor, t: int, rate: float) -> tuple[Tensor, Tensor, Tensor]:
+    gradient = gradient * min(1.0, 1.0 / (float(gradient.norm()) + 1e-6))
+    m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
+    moved = (m / (1 - 0.9**t)) / ((v / (1 - 0.999**t)).sqrt() + 1e-8)
+    return (theta - rate * (moved + 0.2 * theta)).detach().requires_grad_(), m, v
+
+
+def test_a_gradient_of_a_million_moves_no_further_than_one_of_one() -> None:
+    weights = [torch.zeros(1, requires_grad=True) for _ in range(2)]
+    for weight, size in zip(weights, (1.0, 1e6), strict=True):
+        optimiser = OneCycleAdamW([weight], rate=0.1, weight_decay=0.0, clip_norm=1.0, steps=5)
+        weight.grad = torch.full((1,), size)
+        optimiser.step()
+    assert weights[0].tolist() == pytest.approx(weights[1].tolist(), rel=1e-4)
