@@ -16,6 +16,7 @@ import faust
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.app import BootStrategy
 from faust.cli.base import prepare_app
+from mode import Service
 
 from streamseg import compose
 from streamseg.errors import StreamsegError
@@ -33,6 +34,7 @@ from streamseg.settings import Settings, load
 from streamseg.web.pages import mount
 from streamseg.wire.topics import TOUCHPOINTS
 
+READINESS_EVERY_S = 1.0
 SHUTDOWN_S = 3.0
 """What remains after the drain within the time that SIGTERM allows: closing the web server, the loop, the process."""
 
@@ -132,6 +134,12 @@ def create_app(settings: Settings) -> WorkerApp:
 
         async def on_started(self) -> None:
             health.started()
+
+        @Service.task
+        async def _tell_readiness(self) -> None:
+            while not self.should_stop:
+                metrics.ready(health.ready.ok)
+                await self.sleep(READINESS_EVERY_S)
 
     return app
 

@@ -6,6 +6,7 @@ Arrives: `Settings`. Leaves: small frozen values that name nothing of the settin
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamseg.core.decide import Policy
@@ -13,6 +14,7 @@ from streamseg.core.spec import CoreSpec
 from streamseg.core.windows import DAY_MS, WindowSpec
 from streamseg.errors import ConfigError
 from streamseg.kafka.client import KafkaAccess
+from streamseg.kafka.token_file import TokenFile
 from streamseg.pipeline import Rules
 from streamseg.settings import DecisionSettings, Settings
 from streamseg.wire.touchpoint import DecodeLimits
@@ -103,6 +105,7 @@ def kafka_access(settings: Settings) -> KafkaAccess:
         sasl_mechanism=kafka.sasl_mechanism,
         username=kafka.sasl_username or None,
         password=kafka.sasl_password or None,
+        token_provider=TokenFile(Path(kafka.sasl_oauth_token_file)) if kafka.sasl_oauth_token_file else None,
         ca_file=kafka.ssl_ca_file or None,
         certificate_file=kafka.ssl_certificate_file or None,
         key_file=kafka.ssl_key_file or None,

@@ -218,7 +218,9 @@ class PartitionAgent:
         self._moved()
         try:
             while not self._draining.is_set():
-                await self._swap_if_changed(pipeline)
+                if backlog == 0:
+                    # Silence that fell due under one model is judged by it, whenever the sweep comes to it.
+                    await self._swap_if_changed(pipeline)
                 records = await intake.next(committing, wait=backlog == 0)
                 self.lag = await intake.lag()
                 if records:

@@ -121,11 +121,10 @@ class PartitionTransactions:
             async with asyncio.timeout(self._commit_limit_s):
                 await producer.begin_transaction()
                 _look_at(producer._txn_manager.wait_for_transaction_end())
-                # Side by side: the two requests about offsets need not wait until the records are there.
-                await _all_of(
-                    self._send(producer, outputs, rows),
-                    producer.send_offsets_to_transaction({self._source: next_offset}, self._group_id),
-                )
+                # One after the other: brokers from 3.6 ask the coordinator about each produce request, and refuse it
+                # (as NotEnoughReplicas, 100 ms of back-off) while the coordinator is busy adding the offsets.
+                await self._send(producer, outputs, rows)
+                await producer.send_offsets_to_transaction({self._source: next_offset}, self._group_id)
                 await producer.commit_transaction()
         except BaseException as reason:
             # Whatever it was, this producer never commits again.

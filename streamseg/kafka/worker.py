@@ -25,11 +25,14 @@ from streamseg.kafka.identity import identify
 from streamseg.kafka.model_feed import NO_MODEL, ModelFeed
 from streamseg.kafka.partition_agent import PartitionAgent
 from streamseg.kafka.transaction import PartitionFenced
+from streamseg.wire.topics import CHURN_ALERTS, CUSTOMER_PROFILES, DEAD_LETTERS, LATE_TOUCHPOINTS, SEGMENT_CHANGES
 
 log = logging.getLogger(__name__)
 
 START_LIMIT_S: Final = 300.0
 LOOK_EVERY_S: Final = 1.0
+OUTPUTS: Final = (SEGMENT_CHANGES, CHURN_ALERTS, CUSTOMER_PROFILES, DEAD_LETTERS, LATE_TOUCHPOINTS)
+"""Must be there before the first record is consumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,8 @@ class InferenceWorker(Service, ConsumerRebalanceListener):
             self._group = group = self._consumer()
             try:
                 await with_backoff("joining the consumer group", group.start, limit_s=START_LIMIT_S)
+                for output in OUTPUTS:
+                    await identify(group._client, output)
                 topic = await identify(group._client, self._membership.topic)
                 await make_changelog(self._access, self._membership.group_id, partitions=topic.partitions)
                 group.subscribe([self._membership.topic], listener=self)

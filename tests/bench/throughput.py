@@ -49,10 +49,7 @@ def main() -> None:
         shop = Options(seed=11, customers=arguments.customers, events=arguments.events)
         records = list(jsonl.records(simulate(shop).lines()))
         model = _model(folder, hidden=arguments.hidden)
-        rounds = []
-        for number in range(1, arguments.rounds + 1):
-            rounds.append(_round(records, model, folder / f"round-{number}", arguments.max_batch))
-            print(f"round {number}: bare {rounds[-1].bare:,.0f} ev/s, worker {rounds[-1].worker:,.0f} ev/s", flush=True)
+        rounds = _rounds(records, model, folder, arguments)
     report = _report(rounds, records, arguments)
     print(f"median: bare {report['bare_events_per_s']:,} ev/s, worker {report['worker_events_per_s']:,} ev/s, ", end="")
     print(f"ratio {report['ratio']:.3f} ({report['touchpoint_bytes']} bytes a touchpoint, hidden {arguments.hidden})")
@@ -81,23 +78,41 @@ def _model(folder: Path, *, hidden: int) -> Path:
     return model
 
 
-def _round(records: Sequence[FileRecord], model: Path, folder: Path, max_batch: int) -> Round:
-    """One Kafka of its own, so that no round finds the state of another."""
-    folder.mkdir()
+def _rounds(records: Sequence[FileRecord], model: Path, folder: Path, arguments: argparse.Namespace) -> list[Round]:
+    """Each round reads the same topic, the worker in a group of its own, so that none finds the state of another."""
     broker = brokers.start(require_real=True)
-    env = environment(broker.bootstrap, STREAMSEG_MAX_BATCH_RECORDS=str(max_batch))
-    worker = WorkerProcess("bench", env, folder)
-    progress = Progress(broker.bootstrap, (worker,))
     try:
+        env = environment(broker.bootstrap)
         run(["topics", "create", "--partitions", str(PARTITIONS)], env)
         run(["models", "publish", str(model)], env)
         publish(broker.bootstrap, records)
-        bare = asyncio.run(_bare_loop(broker.bootstrap, len(records)))
-        return Round(bare, _worker_rate(worker, progress, len(records)))
+        rounds = []
+        for number in range(1, arguments.rounds + 1):
+            bare = asyncio.run(_bare_loop(broker.bootstrap, len(records)))
+            worker = _worker(broker.bootstrap, f"bench-{number}", len(records), folder, arguments.max_batch)
+            rounds.append(Round(bare, worker))
+            print(f"round {number}: bare {bare:,.0f} ev/s, worker {worker:,.0f} ev/s", flush=True)
+        return rounds
+    finally:
+        broker.stop()
+
+
+def _worker(bootstrap: str, group: str, count: int, folder: Path, max_batch: int) -> float:
+    env = environment(
+        bootstrap,
+        STREAMSEG_GROUP_ID=group,
+        STREAMSEG_MAX_BATCH_RECORDS=str(max_batch),
+        # As it is by default: the short ones are for faults.
+        STREAMSEG_KAFKA_SESSION_TIMEOUT_MS="45000",
+        STREAMSEG_KAFKA_HEARTBEAT_INTERVAL_MS="3000",
+    )
+    worker = WorkerProcess(group, env, folder)
+    progress = Progress(bootstrap, (worker,), group=group)
+    try:
+        return _rate(worker, progress, count)
     finally:
         progress.close()
         worker.end()
-        broker.stop()
 
 
 async def _bare_loop(bootstrap: str, count: int) -> float:
@@ -117,7 +132,7 @@ async def _bare_loop(bootstrap: str, count: int) -> float:
     return read / seconds
 
 
-def _worker_rate(worker: WorkerProcess, progress: Progress, count: int) -> float:
+def _rate(worker: WorkerProcess, progress: Progress, count: int) -> float:
     """Committed touchpoints per second between the end of the warm-up and the last commit."""
     worker.start()
     start: tuple[int, float] | None = None

@@ -148,10 +148,10 @@ class WorkerProcess:
 class Progress:
     """How far the workers' group has come on the touchpoints, as the broker knows it."""
 
-    def __init__(self, bootstrap: str, workers: Sequence[WorkerProcess]) -> None:
-        self._workers = workers
+    def __init__(self, bootstrap: str, workers: Sequence[WorkerProcess], *, group: str = GROUP) -> None:
+        self._workers, self._group = workers, group
         self._consumer = Consumer(
-            {"bootstrap.servers": bootstrap, "group.id": GROUP, "enable.auto.commit": False, "log_level": 2}
+            {"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False, "log_level": 2}
         )
         self._members: dict[str, tuple[str, int]] = {}
         self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
@@ -188,7 +188,9 @@ class Progress:
         return owned
 
     def _owned(self, worker: WorkerProcess) -> frozenset[int]:
-        group = _patiently(lambda: self._admin.describe_consumer_groups([GROUP], request_timeout=10)[GROUP].result())
+        group = _patiently(
+            lambda: self._admin.describe_consumer_groups([self._group], request_timeout=10)[self._group].result()
+        )
         if group.state is not ConsumerGroupState.STABLE:
             return frozenset()
         for member in group.members:

@@ -121,10 +121,11 @@ async def take_over(bootstrap: str, records: list[FileRecord]) -> bool:
         )
         running = asyncio.create_task(agent.run())
         waiting = asyncio.create_task(done.wait())
-        await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED, timeout=120)
+        ended, _ = await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED, timeout=240)
         agent.drain()
         waiting.cancel()
         await running
+        assert ended, "240 s went by before the new owner had done everything"
     with suppress(PartitionFenced):
         await last.leave()
     await group.stop()

@@ -82,8 +82,6 @@ class History:
     spec: WindowSpec
     outcome_types: frozenset[str]
     windows: dict[int, Summary] = field(default_factory=dict)
-    touchpoints: dict[int, int] = field(default_factory=dict)
-    """Touchpoints by window, not saturating."""
     first_ms: int | None = None
     last_ms: int = 0
     _asked: dict[tuple[int, int], Float32Array] = field(default_factory=dict)
@@ -109,14 +107,13 @@ class History:
         if touch.type in self.outcome_types:
             summary.outcome_days.add(day)
             summary.last_outcome_ms = max(summary.last_outcome_ms, touch.event_ms)
-        self.touchpoints[window] = self.touchpoints.get(window, 0) + 1
         self.first_ms = touch.event_ms if self.first_ms is None else min(self.first_ms, touch.event_ms)
         self.last_ms = max(self.last_ms, touch.event_ms)
 
     @property
     def count(self) -> int:
-        """Touchpoints in the customer's life."""
-        return sum(self.touchpoints.values())
+        """Touchpoints in the customer's life, each window's as far as it counts them."""
+        return sum(sum(summary.types.values()) for summary in self.windows.values())
 
     @property
     def last_outcome_ms(self) -> int:
@@ -136,7 +133,7 @@ class History:
             self.first_ms,
             max((summary.last_ms for summary in past), default=0),
             max((summary.last_outcome_ms for summary in past), default=0),
-            sum(count for w, count in self.touchpoints.items() if w <= window),
+            sum(sum(summary.types.values()) for summary in past),
             sum(len(summary.outcome_days) for summary in past),
             sum(len(summary.active_days) for summary in past),
             sum(summary.spend_micro for summary in past),

@@ -117,6 +117,11 @@ def test_a_secret_is_shown_neither_by_render_nor_by_repr_nor_by_an_error(tmp_pat
             "set STREAMSEG_KAFKA_SASL_USERNAME and STREAMSEG_KAFKA_SASL_PASSWORD",
         ),
         (
+            {"STREAMSEG_KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "STREAMSEG_KAFKA_SASL_MECHANISM": "OAUTHBEARER"},
+            "kafka.sasl_mechanism is OAUTHBEARER without a token; "
+            "set STREAMSEG_KAFKA_SASL_OAUTH_TOKEN_FILE to a file that has it",
+        ),
+        (
             {"STREAMSEG_KAFKA_SSL_KEY_FILE": "key.pem"},
             "kafka.ssl_certificate_file and kafka.ssl_key_file go together; set both, or neither",
         ),
