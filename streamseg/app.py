@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ from mode import Service
 from streamseg import compose
 from streamseg.errors import StreamsegError
 from streamseg.kafka.changelog import changelog_topic
+from streamseg.kafka.client import KafkaAccess
 from streamseg.kafka.model_feed import ModelFeed
 from streamseg.kafka.partition_agent import AgentRules, PartitionAgent
 from streamseg.kafka.worker import InferenceWorker, Membership
@@ -29,7 +30,7 @@ from streamseg.ops.committed import record
 from streamseg.ops.health import Health
 from streamseg.ops.logging import configuration
 from streamseg.ops.metrics import Metrics
-from streamseg.pipeline import Pipeline
+from streamseg.pipeline import Pipeline, Rules
 from streamseg.settings import Settings, load
 from streamseg.web.pages import mount
 from streamseg.wire.topics import TOUCHPOINTS
@@ -84,51 +85,29 @@ def create_app(settings: Settings) -> WorkerApp:
         worker_redirect_stdouts=False,
     )
     mount(app, health, metrics)
-    rules = compose.rules(settings, live=True)
+    app.service(_inference(settings, health, metrics))
+    return app
 
-    @app.service
+
+def _inference(settings: Settings, health: Health, metrics: Metrics) -> type[InferenceWorker]:
+    """The service for Faust's tree, which makes it when the app starts."""
+    rules, access = compose.rules(settings, live=True), compose.kafka_access(settings)
+
     class Inference(InferenceWorker):
         def __init__(self, **options: Any) -> None:
-            access = compose.kafka_access(settings)
-
-            def loaded(artifact: Artifact) -> None:
-                health.has("model")
-                metrics.uses_model(artifact.version, artifact.manifest.data_until_ms)
-
-            models = ModelFeed(
-                access,
-                windows=rules.spec.windows,
-                horizon_days=rules.horizon_days,
-                loaded=loaded,
-                missing=partial(health.waits, "model"),
-            )
+            models = _model_feed(access, rules, health, metrics)
             # One thread for all partitions: torch runs single-threaded, and the loop keeps its heartbeats meanwhile.
             scoring = ThreadPoolExecutor(max_workers=1, thread_name_prefix="scoring")
-
-            def new_agent(source: TopicPartition, group: AIOKafkaConsumer) -> PartitionAgent:
-                return PartitionAgent(
-                    access,
-                    _agent_rules(settings),
-                    source,
-                    new_pipeline=partial(Pipeline, rules, partition=source.partition, topic=source.topic),
-                    model=models.current,
-                    committed_offset=group.committed,
-                    scoring=scoring,
-                    tell=partial(record, metrics),
-                    restored=metrics.restored,
-                    failed=metrics.aborted,
-                )
-
             super().__init__(
                 access,
                 _membership(settings),
                 models,
-                new_agent=new_agent,
+                new_agent=partial(_new_agent, access, _agent_rules(settings), rules, models, scoring, metrics),
                 health=health,
                 metrics=metrics,
                 scoring=scoring,
-                drain_s=max(1.0, worker.drain_seconds - SHUTDOWN_S),
-                watchdog_s=worker.watchdog_seconds,
+                drain_s=max(1.0, settings.worker.drain_seconds - SHUTDOWN_S),
+                watchdog_s=settings.worker.watchdog_seconds,
                 **options,
             )
 
@@ -141,7 +120,45 @@ def create_app(settings: Settings) -> WorkerApp:
                 metrics.ready(health.ready.ok)
                 await self.sleep(READINESS_EVERY_S)
 
-    return app
+    return Inference
+
+
+def _model_feed(access: KafkaAccess, rules: Rules, health: Health, metrics: Metrics) -> ModelFeed:
+    def loaded(artifact: Artifact) -> None:
+        health.has("model")
+        metrics.uses_model(artifact.version, artifact.manifest.data_until_ms)
+
+    return ModelFeed(
+        access,
+        windows=rules.spec.windows,
+        horizon_days=rules.horizon_days,
+        loaded=loaded,
+        missing=partial(health.waits, "model"),
+    )
+
+
+def _new_agent(
+    access: KafkaAccess,
+    agent_rules: AgentRules,
+    rules: Rules,
+    models: ModelFeed,
+    scoring: Executor,
+    metrics: Metrics,
+    source: TopicPartition,
+    group: AIOKafkaConsumer,
+) -> PartitionAgent:
+    return PartitionAgent(
+        access,
+        agent_rules,
+        source,
+        new_pipeline=partial(Pipeline, rules, partition=source.partition, topic=source.topic),
+        model=models.current,
+        committed_offset=group.committed,
+        scoring=scoring,
+        tell=partial(record, metrics),
+        restored=metrics.restored,
+        failed=metrics.aborted,
+    )
 
 
 def run_worker(settings: Settings) -> int:

@@ -55,6 +55,8 @@ class Streamed:
     """What was seen of the stream, at its end."""
 
     produced: int
+    committed: tuple[int, int]
+    """Changes and alerts that the worker says it has committed."""
     view: View
     tally: Tally
     worker_exit: int
@@ -116,7 +118,7 @@ async def _stream(
                 await asyncio.sleep(0.1)
                 said = worker.said
         view = gauge.view()
-    return Streamed(produced, view, tally, await asyncio.to_thread(worker.stop))
+    return Streamed(produced, (said.changes, said.alerts), view, tally, await asyncio.to_thread(worker.stop))
 
 
 async def _collect(access: KafkaAccess, tally: Tally) -> None:
@@ -224,6 +226,10 @@ def _problems(streamed: Streamed) -> list[str]:
     # Alerts are not asked for: of the households of The Complete Journey, 94 % buy again, and none may be at risk.
     if not tally.changes:
         problems.append("no segment change came out")
+    if (tally.changes, tally.alerts) != streamed.committed and not tally.invalid:
+        problems.append(
+            f"the worker committed {streamed.committed} changes and alerts, {(tally.changes, tally.alerts)} were read back"
+        )
     if streamed.worker_exit:
         problems.append(f"the worker ended with exit code {streamed.worker_exit}")
     return problems
