@@ -228,7 +228,7 @@ def _problems(streamed: Streamed) -> list[str]:
         problems.append("no segment change came out")
     if (tally.changes, tally.alerts) != streamed.committed and not tally.invalid:
         problems.append(
-            f"the worker committed {streamed.committed} changes and alerts, {(tally.changes, tally.alerts)} were read back"
+            f"{streamed.committed} changes and alerts were committed, {(tally.changes, tally.alerts)} read back"
         )
     if streamed.worker_exit:
         problems.append(f"the worker ended with exit code {streamed.worker_exit}")

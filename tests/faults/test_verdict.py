@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.faults.verdict import Leaving, Verdict, compare, leaving
+from tests.faults.verdict import Leaving, Verdict, compare, leaving, replayed, returned
 
 
 def output(id: str, *, key: str = "c1", score: float = 0.5, processed: str = "then") -> Leaving:
@@ -56,3 +57,20 @@ def test_each_fault_is_counted_under_its_own_name(
     verdict = compare(REPLAY, found)
     assert counts(verdict) == lost_doubled_wrong_disordered
     assert verdict.is_exactly_once == (lost_doubled_wrong_disordered == (0, 0, 0, 0))
+
+
+def test_what_left_as_it_came_is_compared_by_its_bytes(tmp_path: Path) -> None:
+    file = tmp_path / "replay.jsonl"
+    file.write_text(
+        '{"topic":"dead-letters","key":"c1","value":"{not JSON","headers":[]}\n'
+        '{"topic":"dead-letters","key":{"base64":"/w=="},"value":{"base64":"/w=="},"headers":[]}\n'
+        '{"topic":"late-touchpoints","key":"c1","value":{"event_id":"a","amount":1.5},"headers":[]}\n'
+    )
+    came = [
+        returned("dead-letters", b"c1", b"{not JSON"),
+        returned("dead-letters", b"\xff", b"\xff"),
+        returned("late-touchpoints", b"c1", b'{"event_id":"a","amount":1.50}'),
+    ]
+    assert compare(replayed(file), came).is_exactly_once
+    assert compare(replayed(file), came[1:]).lost == 1
+    assert compare(replayed(file), [came[0], *came]).doubled == 1

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import pytest
 from faust.cli.base import find_app
 
-from streamseg.app import WorkerApp, WorkerProcess, create_app
+from streamseg.app import WithoutKafka, WorkerApp, WorkerProcess, create_app
 from streamseg.errors import ConfigError
 from streamseg.settings import Settings
 
@@ -24,7 +25,8 @@ def test_the_faust_command_finds_the_worker_as_the_environment_sets_it(monkeypat
     app = find_app("streamseg.app")
     assert isinstance(app, WorkerApp)
     assert (app.conf.id, app.conf.web_port, app.conf.web_bind) == ("shop-control", 6123, "127.0.0.1")
-    assert app.conf.Worker is WorkerProcess
+    process: Any = app.conf.Worker
+    assert process is WorkerProcess
 
 
 @pytest.mark.usefixtures("_fresh_module")
@@ -36,6 +38,7 @@ def test_a_wrong_setting_is_refused_when_the_app_is_asked_for(monkeypatch: pytes
 
 def test_faust_starts_no_consumer_no_producer_and_no_table_of_its_own() -> None:
     boot = create_app(Settings()).boot_strategy
+    assert isinstance(boot, WithoutKafka)
     assert [*boot.kafka_consumer(), *boot.kafka_producer(), *boot.kafka_conductor(), *boot.tables()] == []
 
 
