@@ -20,6 +20,7 @@ from streamseg.errors import ConfigError
 if TYPE_CHECKING:
     from streamseg.kafka.client import KafkaAccess
     from streamseg.settings import Settings
+    from streamseg.wire.topics import Topic
 
 OK: Final = 0
 FAILED: Final = 1
@@ -37,6 +38,12 @@ def _access() -> KafkaAccess:
     from streamseg.compose import kafka_access
 
     return kafka_access(_load())
+
+
+def _topics() -> list[Topic]:
+    from streamseg.kafka.changelog import topics_of
+
+    return topics_of(_load().worker.group_id)
 
 
 def settings(_: argparse.Namespace) -> int:
@@ -152,7 +159,9 @@ def create(arguments: argparse.Namespace) -> int:
     """Make the topics."""
     from streamseg.kafka.admin import create_topics
 
-    made = asyncio.run(create_topics(_access(), partitions=arguments.partitions, replication=arguments.replication))
+    made = asyncio.run(
+        create_topics(_access(), partitions=arguments.partitions, replication=arguments.replication, topics=_topics())
+    )
     for topic, outcome in made.items():
         print(f"{topic}: {outcome}")
     return OK
@@ -162,7 +171,7 @@ def check(arguments: argparse.Namespace) -> int:
     """Compare the topics with their declaration."""
     from streamseg.kafka.admin import check_topics
 
-    differences = asyncio.run(check_topics(_access(), partitions=arguments.partitions))
+    differences = asyncio.run(check_topics(_access(), partitions=arguments.partitions, topics=_topics()))
     for difference in differences:
         print(difference)
     if not differences:

@@ -17,7 +17,7 @@ from streamseg.errors import ConfigError, TransientError
 from streamseg.kafka.admin import create_topics
 from streamseg.kafka.client import KafkaAccess, open_reader
 from streamseg.kafka.identity import identify
-from streamseg.wire.topics import CHANGELOG, TOPICS
+from streamseg.wire.topics import CHANGELOG, TOPICS, Topic
 
 STALL_LIMIT_S: Final = 60.0
 """A restore that gets nothing for so long is given up and begun again."""
@@ -32,6 +32,11 @@ def changelog_topic(group_id: str) -> str:
     return f"{group_id}-changelog"
 
 
+def topics_of(group_id: str) -> list[Topic]:
+    """All topics of a deployment: those of `wire.topics`, the changelog under its group's name."""
+    return [replace(topic, name=changelog_topic(group_id)) if topic.name == CHANGELOG else topic for topic in TOPICS]
+
+
 async def make_changelog(access: KafkaAccess, group_id: str, *, partitions: int) -> None:
     """Make the group's changelog as wide as its input, unless it is there: it is the workers' own.
 
@@ -39,13 +44,14 @@ async def make_changelog(access: KafkaAccess, group_id: str, *, partitions: int)
         ConfigError: If it is missing and may not be made.
         TransientError: If no broker answers.
     """
-    declared = next(topic for topic in TOPICS if topic.name == CHANGELOG)
+    name = changelog_topic(group_id)
     try:
-        await create_topics(access, partitions=partitions, topics=[replace(declared, name=changelog_topic(group_id))])
+        declared = [topic for topic in topics_of(group_id) if topic.name == name]
+        await create_topics(access, partitions=partitions, topics=declared)
     except ConfigError:
         # Without the right to create topics it may still be there, made by an administrator.
         async with open_reader(access) as consumer:
-            await identify(consumer._client, changelog_topic(group_id))
+            await identify(consumer._client, name)
 
 
 def _nobody() -> None:

@@ -70,8 +70,8 @@ async def produce(
     if rate is not None and not rate > 0:
         raise ConfigError(f"rate is {rate!r} records per second; expected a number above 0, or none for full speed")
     producer = AIOKafkaProducer(**access.options(), acks="all", enable_idempotence=True, max_batch_size=BATCH_BYTES)
-    await producer.start()
     try:
+        await producer.start()
         outlet = _Outlet(producer, topic, len(await _partitions(producer, topic, access.bootstrap_servers)))
         source, size = iter(records), SLICE if rate is None else max(1, min(SLICE, round(rate / TICKS_PER_S)))
         started, sent = monotonic(), 0

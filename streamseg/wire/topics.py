@@ -21,6 +21,8 @@ RETRAIN_COMMANDS: Final = "retrain-commands"
 
 FOREVER_MS: Final = -1
 _DAY_MS: Final = 86_400_000
+_WITH_HEADERS: Final = {"max.message.bytes": "2097152"}
+"""A record that just fitted its topic must still fit with what we say about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
         retention_ms=30 * _DAY_MS,
         owner="streamseg worker",
         purpose="Records that can't be read as touchpoints: identical bytes, with the reason in headers.",
+        config=_WITH_HEADERS,
     ),
     Topic(
         name=LATE_TOUCHPOINTS,
@@ -120,6 +123,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
         retention_ms=30 * _DAY_MS,
         owner="streamseg worker",
         purpose="Touchpoints that came after the allowed lateness: identical bytes, with the lateness in headers.",
+        config=_WITH_HEADERS,
     ),
     Topic(
         name=CHANGELOG,
