@@ -36,7 +36,7 @@ SPEND_RANGE: Final = (-4.0, 4.0)
 
 
 class Forecast(NamedTuple):
-    """Parameters for N rows; each (N,) but the last two."""
+    """Parameters for N rows; each (N,) but the last."""
 
     log_rate: Tensor
     """log of lambda0, outcome days per day at once."""
@@ -51,8 +51,6 @@ class Forecast(NamedTuple):
     spend_log_sigma: Tensor
     type_logits: Tensor
     """(N, T) the type of the next touchpoint."""
-    embedding: Tensor
-    """(N, E) in [-1, 1], what the heads read."""
 
 
 class Network(nn.Module):
@@ -136,10 +134,17 @@ class Network(nn.Module):
 
     def forecast(self, state: Tensor, z: Tensor) -> Forecast:
         """(N, S), (N, F) standardised -> N forecasts: a step over the running window, then the head on it."""
+        return self.closed_forms(self.head(state, z)[0])
+
+    def head(self, state: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, S), (N, F) standardised -> (N, 6 + T) raw outputs, (N, E) embedding: all that takes products."""
         h = self.step(state, self.project(z))[:, : self.hidden]
         features = functional.silu(torch.cat((h, z), dim=1) @ self.w_head + self.b_head)  # (N, HEAD)
         embedding = torch.tanh(features @ self.w_embedding + self.b_embedding)  # (N, E)
-        out = embedding @ self.w_out + z @ self.w_skip + self.b_out  # (N, 6 + T)
+        return embedding @ self.w_out + z @ self.w_skip + self.b_out, embedding
+
+    def closed_forms(self, out: Tensor) -> Forecast:
+        """(N, 6 + T) raw outputs -> N forecasts; element by element, so the number of rows can't matter."""
         rate, decay, shape, zero, spend, spread = bounded(out[:, :6], self.low, self.high).unbind(dim=1)
         return Forecast(
             log_rate=rate,
@@ -149,7 +154,6 @@ class Network(nn.Module):
             spend_mu=self.spend_level + self.spend_scale * spend,
             spend_log_sigma=spread,
             type_logits=out[:, 6:],
-            embedding=embedding,
         )
 
     def start_at(self, *, rate: float, type_counts: Tensor) -> None:

@@ -89,17 +89,18 @@ class NetworkScorer:
 
     def score(self, state: Float32Array, x: Float32Array) -> Scores:
         """Step over the running window and forecast the churn horizon: (N, S), (N, F) -> N scores."""
-        n = len(x)
-        outputs = np.empty((n, 3), np.float64)
-        distances = np.empty((n, len(self.behaviours)), np.float64)
+        if not len(x):
+            none = np.empty(0)
+            return Scores(none, none, none, np.empty((0, len(self.behaviours))))
         with torch.inference_mode():
-            for rows, state_tile, x_tile in self._tiles(state, x):
-                forecast = self._network.forecast(state_tile, self._network.standardise(x_tile))
-                three, distance = self._finish(_doubled(forecast))
-                outputs[rows] = three.numpy()[: rows.stop - rows.start]
-                distances[rows] = distance.numpy()[: rows.stop - rows.start]
-        churn, expected, value = (np.ascontiguousarray(outputs[:, column]) for column in range(3))
-        return Scores(churn, expected, value, distances)
+            tiles = self._tiles(state, x)
+            raw = [
+                self._network.head(state_tile, self._network.standardise(x_tile))[0] for _, state_tile, x_tile in tiles
+            ]
+            # What follows is element by element over whole tiles, so it may be done for all of them at once.
+            churn, expected, value, distances = self._finish(_doubled(self._network.closed_forms(torch.cat(raw))))
+        n = len(x)
+        return Scores(churn.numpy()[:n], expected.numpy()[:n], value.numpy()[:n], distances.numpy()[:n])
 
     def explain(self, state: Float32Array, x: Float32Array) -> Float64Array:
         """(N, G) churn probability minus what it would be with one feature group at its training mean.
@@ -137,8 +138,8 @@ class NetworkScorer:
             for start in range(0, padded, TILE)
         ]
 
-    def _finish(self, forecast: Forecast) -> tuple[Tensor, Tensor]:
-        """Close the forms for one tile, in double: (TILE, 3) churn, outcomes, value and (TILE, K) distances."""
+    def _finish(self, forecast: Forecast) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Close the forms, in double: (N,) churn, outcomes and value, and (N, K) distances."""
         none, outcomes = churn_and_outcomes(forecast, self._horizon, self._calibration)
         value = discounted_value(forecast, self._horizon, self._calibration)
         log_outcomes, log_value = torch.log1p(outcomes), torch.log1p(value)
@@ -148,7 +149,7 @@ class NetworkScorer:
         for axis, values in enumerate((log_outcomes, buys, log_value)):
             standard = (values - self._centre[axis]) / self._scale[axis]
             squares = squares + (standard[:, None] - self._centres[None, :, axis]).square()
-        return torch.stack((none, outcomes, value), dim=1), torch.sqrt(squares)
+        return none, outcomes, value, torch.sqrt(squares)
 
 
 def churn_and_outcomes(forecast: Forecast, horizon_days: Tensor, calibration: Calibration) -> tuple[Tensor, Tensor]:

@@ -22,7 +22,7 @@ def a_network(encoder: str = "lstm", *, features: int = 5, hidden: int = 4, seed
 def a_forecast(*, rate: float = 0.02, decay: float = 0.01, shape: float = 1.5, zero: float = -2.0) -> Forecast:
     values = (math.log(rate), math.log(decay), math.log(shape), zero, 3.0, -1.0)
     one, two, three, four, five, six = (torch.tensor([value], dtype=torch.float64) for value in values)
-    return Forecast(one, two, three, four, five, six, torch.zeros(1, 3), torch.zeros(1, 2))
+    return Forecast(one, two, three, four, five, six, torch.zeros(1, 3))
 
 
 def test_an_lstm_step_by_hand_is_what_the_paper_says() -> None:
