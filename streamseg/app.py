@@ -6,6 +6,7 @@ and the web server; it opens no connection to Kafka itself, so its consumer grou
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -69,6 +70,7 @@ def create_app(settings: Settings) -> WorkerApp:
     Raises:
         ConfigError: If settings don't fit together.
     """
+    _spare_the_collector()
     worker, health, metrics = settings.worker, Health(), Metrics()
     app = WorkerApp(
         f"{worker.group_id}-control",
@@ -176,6 +178,15 @@ def run_worker(settings: Settings) -> int:
         if isinstance(process.crash_reason, StreamsegError):
             raise process.crash_reason from None
         return int(end.code or 0)
+
+
+def _spare_the_collector() -> None:
+    """Look for reference cycles less often: a batch is thousands of records and none of them is in a cycle.
+
+    Python's default (every 700 objects) cost the scoring thread and the event loop a tenth of their time.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 50)
 
 
 def __getattr__(name: str) -> WorkerApp:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from streamseg.core.decide import NEW, NONE, STAGES, Policy, Verdict
 from streamseg.core.reasons import reasons_of
@@ -143,4 +144,10 @@ class Emitter:
         return self.event_ids[int(steps.row[at])]
 
     def _is_held_out(self, customer_id: bytes) -> bool:
-        return hash64(b"holdout" + customer_id) % 100 < self.holdout_percent
+        return _lot(customer_id) < self.holdout_percent
+
+
+@lru_cache(maxsize=65_536)
+def _lot(customer_id: bytes) -> int:
+    """The customer's draw, 0 to 99: the same for ever, so that a holdout stays one."""
+    return hash64(b"holdout" + customer_id) % 100

@@ -331,10 +331,10 @@ class CustomerTable:
 
     def _slots(self, customer_ids: Sequence[bytes]) -> Int64Array:
         known = self._slot_of
-        slots = [known.get(customer_id, -1) for customer_id in customer_ids]
-        if -1 in slots:
-            slots = [self.slot(customer_id) for customer_id in customer_ids]
-        return np.array(slots, np.int64)
+        slots = np.array([known.get(customer_id, -1) for customer_id in customer_ids], np.int64)
+        for row in np.flatnonzero(slots < 0).tolist():
+            slots[row] = self.slot(customer_ids[row])
+        return slots
 
     def slot(self, customer_id: bytes) -> int:
         """The customer's slot, a new one where the customer is unknown."""

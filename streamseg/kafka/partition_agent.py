@@ -50,7 +50,7 @@ class AgentRules:
     """Topic of the changelog; its partition is the input's."""
     wall_clock: bool
     """An idle partition moves with the clock; else time stands still without touchpoints."""
-    max_batch_records: int = 8_000
+    max_batch_records: int = 16_000
     flush_deadline_ms: int = 50
     """A small batch waits at most so long for more."""
     sweep_slice: int = 2_048

@@ -93,14 +93,17 @@ class NetworkScorer:
             none = np.empty(0)
             return Scores(none, none, none, np.empty((0, len(self.behaviours))))
         with torch.inference_mode():
-            tiles = self._tiles(state, x)
-            raw = [
-                self._network.head(state_tile, self._network.standardise(x_tile))[0] for _, state_tile, x_tile in tiles
-            ]
-            # What follows is element by element over whole tiles, so it may be done for all of them at once.
-            churn, expected, value, distances = self._finish(_doubled(self._network.closed_forms(torch.cat(raw))))
+            forecast = self._forecast(state, x)
+            churn, expected, value, distances = self._finish(forecast)
         n = len(x)
         return Scores(churn.numpy()[:n], expected.numpy()[:n], value.numpy()[:n], distances.numpy()[:n])
+
+    def _forecast(self, state: Float32Array, x: Float32Array) -> Forecast:
+        """Forecasts for whole tiles, in double; the rows beyond N are padding."""
+        tiles = self._tiles(state, x)
+        raw = [self._network.head(state_tile, self._network.standardise(x_tile))[0] for _, state_tile, x_tile in tiles]
+        # What follows is element by element over whole tiles, so it may be done for all of them at once.
+        return _doubled(self._network.closed_forms(torch.cat(raw)))
 
     def explain(self, state: Float32Array, x: Float32Array) -> Float64Array:
         """(N, G) churn probability minus what it would be with one feature group at its training mean.
@@ -118,8 +121,10 @@ class NetworkScorer:
             if group.name == "history":
                 states[index] = 0.0
         rows = versions * n
-        scores = self.score(states.reshape(rows, self.state_size), inputs.reshape(rows, self.feature_count))
-        risk = scores.churn_probability.reshape(versions, n)
+        with torch.inference_mode():
+            forecast = self._forecast(states.reshape(rows, self.state_size), inputs.reshape(rows, self.feature_count))
+            churn, _ = churn_and_outcomes(forecast, self._horizon, self._calibration)
+        risk = churn.numpy()[:rows].reshape(versions, n)
         return np.ascontiguousarray((risk[-1] - risk[:-1]).T)
 
     def _tiles(self, state: Float32Array, x: Float32Array) -> list[tuple[slice, Tensor, Tensor]]:
@@ -170,4 +175,5 @@ def discounted_value(forecast: Forecast, horizon_days: Tensor, calibration: Cali
 
 
 def _doubled(forecast: Forecast) -> Forecast:
-    return Forecast(*(tensor.double() for tensor in forecast))
+    doubled = {name: tensor.double() for name, tensor in forecast._asdict().items() if name != "type_logits"}
+    return forecast._replace(**doubled)

@@ -81,7 +81,7 @@ class WorkerSettings:
     metrics_host: str = _text("127.0.0.1", "metrics are no secret, but nobody else's business either")
     metrics_port: int = _whole(6066, 0, 65_535, "port", "Faust's port; 0 = no HTTP at all")
     max_batch_records: int = _whole(
-        8_000, 1, 100_000, "records", "in transactions of 8,000 events passed 5.7 times as fast as in ones of 500"
+        16_000, 1, 100_000, "records", "a customer's row is written once a transaction, so larger ones write fewer rows"
     )
     flush_deadline_ms: int = _whole(50, 1, 10_000, "ms", "an idle worker answers sooner than a person notices")
     sweep_slice_customers: int = _whole(

@@ -84,11 +84,14 @@ def rfc3339(time_ms: int) -> str:
     >>> rfc3339(1_709_642_096_789)
     '2024-03-05T12:34:56.789Z'
     """
-    seconds, ms = divmod(min(max(time_ms, 0), LAST_MS), 1_000)
-    return f"{_to_the_second(seconds)}.{ms:03d}Z"
+    day, ms = divmod(min(max(time_ms, 0), LAST_MS), 86_400_000)
+    hour, ms = divmod(ms, 3_600_000)
+    minute, ms = divmod(ms, 60_000)
+    second, ms = divmod(ms, 1_000)
+    return f"{_date(day)}T{hour:02d}:{minute:02d}:{second:02d}.{ms:03d}Z"
 
 
 @lru_cache(maxsize=4_096)
-def _to_the_second(seconds: int) -> str:
-    # Outputs of one batch share few times, and writing one takes 4 us.
-    return f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}"
+def _date(day: int) -> str:
+    # Outputs fall on few days, and the calendar is the slow part: 4 us a time.
+    return (_EPOCH + timedelta(days=day)).date().isoformat()

@@ -65,7 +65,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--customers", type=int, default=6_000, help="default: %(default)s")
     parser.add_argument("--hidden", type=int, default=64, help="units of the model (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
-    parser.add_argument("--max-batch", type=int, default=8_000, help="records a transaction (default: %(default)s)")
+    parser.add_argument("--max-batch", type=int, default=16_000, help="records a transaction (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there, too")
     return parser.parse_args()
 
