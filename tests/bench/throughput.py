@@ -145,7 +145,7 @@ def _rate(worker: WorkerProcess, progress: Progress, count: int) -> float:
             start = (done, now)
         if done >= count and start is not None:
             break
-        time.sleep(0.02)
+        time.sleep(0.1)
     code, _ = worker.drain()
     if code != 0:
         raise RuntimeError(f"the worker ended with {code}\n{worker.log_tail()}")
