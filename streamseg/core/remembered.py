@@ -11,10 +11,13 @@ from typing import Final
 import numpy as np
 
 from streamseg.core.columns import grown
+from streamseg.core.features import Records
 from streamseg.core.windows import Int64Array
 from streamseg.wire.batch import UInt64Array
 
 BLOCK: Final = 16
+IDS: Final = np.dtype([("hash", "u8", (BLOCK,)), ("event_ms", "i8", (BLOCK,))])
+"""One block of ids; positions after the latest id are zero or stale."""
 _NONE = -1
 
 
@@ -22,8 +25,7 @@ class RememberedIds:
     """Hashes and event times of accepted touchpoints by customer slot and sequence number (from 1)."""
 
     def __init__(self) -> None:
-        self._hash = np.zeros((64, BLOCK), np.uint64)
-        self._event_ms = np.zeros((64, BLOCK), np.int64)
+        self._ids: Records = np.zeros(64, IDS)
         self._older = np.full(64, _NONE, np.int64)
         self._newest = np.full(64, _NONE, np.int64)
         self._free: list[int] = []
@@ -49,14 +51,14 @@ class RememberedIds:
             who, at, block = who[alive], at[alive], block[alive]
             if not len(who):
                 return sequence, event_ms
-            match = self._hash[at] == hashes[who, None]
-            # Positions of the newest block after its latest id are stale or zero: they don't count.
+            match = self._ids["hash"][at] == hashes[who, None]
+            # Positions of the newest block after its latest id don't count.
             match &= block[:, None] * BLOCK + np.arange(1, BLOCK + 1) <= accepted[who, None]
             for row in np.flatnonzero(match.any(axis=1)):
                 position = BLOCK - 1 - int(match[row, ::-1].argmax())
                 if not sequence[who[row]]:
                     sequence[who[row]] = block[row] * BLOCK + position + 1
-                    event_ms[who[row]] = self._event_ms[at[row], position]
+                    event_ms[who[row]] = self._ids["event_ms"][at[row], position]
             at, block = self._older[at], block - 1
 
     def append(self, slots: Int64Array, sequence: Int64Array, hashes: UInt64Array, event_ms: Int64Array) -> None:
@@ -66,8 +68,7 @@ class RememberedIds:
         position = (sequence - 1) % BLOCK
         opens = position == 0
         if not opens.any():
-            at = self._newest[slots]
-            self._hash[at, position], self._event_ms[at, position] = hashes, event_ms
+            self._write(slots, position, hashes, event_ms)
             return
         _, first = np.unique(slots, return_index=True)
         base = np.zeros(int(slots.max()) + 1, np.int64)
@@ -79,18 +80,32 @@ class RememberedIds:
             made = self._take(len(fresh))
             self._older[made] = self._newest[slots[fresh]]
             self._newest[slots[fresh]] = made
-            at = self._newest[slots[rows]]
-            self._hash[at, position[rows]], self._event_ms[at, position[rows]] = hashes[rows], event_ms[rows]
+            self._write(slots[rows], position[rows], hashes[rows], event_ms[rows])
 
-    def of(self, slot: int, accepted: int) -> tuple[UInt64Array, Int64Array]:
-        """One customer's remembered hashes and times, oldest first; the last has the sequence number `accepted`."""
-        blocks, at = [], int(self._newest[slot])
-        while at != _NONE:
+    def packed(self, slots: Int64Array) -> list[bytes]:
+        """The blocks of each of distinct customers, oldest first, as bytes of `IDS`."""
+        who, at = np.arange(len(slots)), self._newest[slots]
+        owners, blocks = [who[:0]], [at[:0]]
+        while len(who):
+            alive = at != _NONE
+            who, at = who[alive], at[alive]
+            owners.append(who)
             blocks.append(at)
-            at = int(self._older[at])
-        hashes, times = self._hash[blocks[::-1]].reshape(-1), self._event_ms[blocks[::-1]].reshape(-1)
-        unused = -accepted % BLOCK if blocks else 0
-        return hashes[: len(hashes) - unused], times[: len(times) - unused]
+            at = self._older[at]
+        owner = np.concatenate(owners)
+        order = np.lexsort((-np.arange(len(owner)), owner))
+        told = self._ids[np.concatenate(blocks)[order]].tobytes()
+        sizes = np.bincount(owner, minlength=len(slots)) * IDS.itemsize
+        ends = np.cumsum(sizes)
+        return [told[start:end] for start, end in zip((ends - sizes).tolist(), ends.tolist(), strict=True)]
+
+    def unpack(self, slot: int, accepted: int, told: bytes) -> None:
+        """Take up one customer's blocks, as `packed` gave them; the latest id has the sequence number `accepted`."""
+        blocks = np.frombuffer(told, IDS)
+        count = len(blocks) * BLOCK - (-accepted % BLOCK if len(blocks) else 0)
+        hashes, event_ms = blocks["hash"].reshape(-1)[:count], blocks["event_ms"].reshape(-1)[:count]
+        if count:
+            self.append(np.full(count, slot), np.arange(accepted - count + 1, accepted + 1), hashes, event_ms)
 
     def prune(self, slot: int, accepted: int, *, keep: int, since_ms: int) -> None:
         """Forget one customer's oldest blocks while all their ids are beyond the last `keep` and before `since_ms`."""
@@ -101,19 +116,23 @@ class RememberedIds:
         newest = (accepted - 1) // BLOCK
         while len(blocks) > 1:
             latest_sequence = (newest - len(blocks) + 2) * BLOCK
-            if accepted - latest_sequence < keep or int(self._event_ms[blocks[-1]].max()) >= since_ms:
+            if accepted - latest_sequence < keep or int(self._ids["event_ms"][blocks[-1]].max()) >= since_ms:
                 return
             self._free.append(blocks.pop())
             self._older[blocks[-1]] = _NONE
+
+    def _write(self, slots: Int64Array, position: Int64Array, hashes: UInt64Array, event_ms: Int64Array) -> None:
+        at = self._newest[slots]
+        self._ids["hash"][at, position] = hashes
+        self._ids["event_ms"][at, position] = event_ms
 
     def _take(self, count: int) -> Int64Array:
         reused = min(count, len(self._free))
         taken = [self._free.pop() for _ in range(reused)]
         fresh = count - reused
-        self._hash = grown(self._hash, self._used + fresh, 0)
-        self._event_ms = grown(self._event_ms, self._used + fresh, 0)
+        self._ids = grown(self._ids, self._used + fresh, 0)
         self._older = grown(self._older, self._used + fresh, _NONE)
         indexes = np.array([*taken, *range(self._used, self._used + fresh)], np.int64)
         self._used += fresh
-        self._hash[indexes], self._event_ms[indexes] = 0, 0
+        self._ids[indexes] = 0
         return indexes

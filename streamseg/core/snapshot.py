@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from streamseg.core.features import Records
+from streamseg.core.remembered import BLOCK
 from streamseg.core.rows import CUSTOMER, NEVER_MS, ROW_VERSION, SUMMARY
 from streamseg.core.table import CHUNK, CustomerTable
 from streamseg.errors import InvariantError
@@ -21,7 +22,8 @@ from streamseg.errors import InvariantError
 _CUSTOMER_KEY: Final = b"c"
 _CHUNK_KEY: Final = b"w"
 _HEADER: Final = struct.Struct("<BI")  # version, crc32 of what follows
-_COUNTS: Final = struct.Struct("<BI")  # newest summaries (0 or 1), remembered ids
+_NONE, _ONE = bytes([0]), bytes([1])
+"""How many newest summaries follow."""
 _CHUNK_NUMBER: Final = struct.Struct(">q")
 
 Row = tuple[bytes, bytes | None]
@@ -50,31 +52,34 @@ def unseal(key: bytes, value: bytes) -> bytes:
 
 def changed_rows(table: CustomerTable) -> list[Row]:
     """Rows of everything that changed since the last call: customers touched, chunks closed, amended or dropped."""
-    newest = np.zeros(1, SUMMARY)
-    since_ms = table.watermark_ms - table.spec.allowed_lateness_ms
-    changed: list[Row] = []
     touched = np.fromiter(table.touched, np.int64, len(table.touched))
     lives = table.rows[touched]
-    at, _ = table.summaries.newest(touched)
-    for slot, record, life in zip(touched.tolist(), at.tolist(), lives, strict=True):
-        accepted = int(life["accepted"])
+    since_ms = table.watermark_ms - table.spec.allowed_lateness_ms
+    full = lives["accepted"] > table.spec.keep_ids + BLOCK
+    for slot, accepted in zip(touched[full].tolist(), lives["accepted"][full].tolist(), strict=True):
         table.remembered.prune(slot, accepted, keep=table.spec.keep_ids, since_ms=since_ms)
-        hashes, times = table.remembered.of(slot, accepted)
-        newest = table.summaries.records[record : record + 1] if record >= 0 else newest[:0]
-        payload = b"".join(
-            (
-                _COUNTS.pack(len(newest), len(hashes)),
-                life.tobytes(),
-                newest.tobytes(),
-                hashes.tobytes(),
-                times.tobytes(),
-            )
+    at, _ = table.summaries.newest(touched)
+    newest = table.summaries.records[at]
+    changed: list[Row] = [
+        (_CUSTOMER_KEY + table.customer_ids[slot], seal(life + (_ONE + summary if record >= 0 else _NONE) + ids))
+        for slot, life, record, summary, ids in zip(
+            touched.tolist(),
+            _each(lives),
+            at.tolist(),
+            _each(newest),
+            table.remembered.packed(touched),
+            strict=True,
         )
-        changed.append((_CUSTOMER_KEY + table.customer_ids[slot], seal(payload)))
+    ]
     changed += _chunks(table)
     table.touched.clear()
     table.stale_chunks.clear()
     return changed
+
+
+def _each(records: Records) -> list[bytes]:
+    size, told = records.dtype.itemsize, records.tobytes()
+    return [told[start : start + size] for start in range(0, len(told), size)]
 
 
 def _chunks(table: CustomerTable) -> Iterator[Row]:
@@ -102,18 +107,11 @@ def restore(table: CustomerTable, rows: Mapping[bytes, bytes], *, watermark_ms: 
         if key[:1] == _CUSTOMER_KEY:
             payload = unseal(key, value)
             slot = table.slot(key[1:])
-            newest_count, ids_count = _COUNTS.unpack_from(payload)
-            at = _COUNTS.size
-            table.rows[slot] = np.frombuffer(payload, CUSTOMER, 1, at)[0]
-            at += CUSTOMER.itemsize
-            summaries.setdefault(slot, []).append(np.frombuffer(payload, SUMMARY, newest_count, at))
-            at += SUMMARY.itemsize * newest_count
-            hashes = np.frombuffer(payload, np.uint64, ids_count, at)
-            times = np.frombuffer(payload, np.int64, ids_count, at + 8 * ids_count)
-            last = int(table.rows["accepted"][slot])
-            sequence = np.arange(last - ids_count + 1, last + 1)
-            if ids_count:
-                table.remembered.append(np.full(ids_count, slot), sequence, hashes, times)
+            table.rows[slot] = np.frombuffer(payload, CUSTOMER, 1)[0]
+            at = CUSTOMER.itemsize + 1
+            newest = np.frombuffer(payload, SUMMARY, payload[at - 1], at)
+            summaries.setdefault(slot, []).append(newest)
+            table.remembered.unpack(slot, int(table.rows["accepted"][slot]), payload[at + newest.nbytes :])
         elif key[:1] == _CHUNK_KEY:
             slot = table.slot(key[1 + _CHUNK_NUMBER.size :])
             summaries.setdefault(slot, []).append(np.frombuffer(unseal(key, value), SUMMARY))
