@@ -100,11 +100,14 @@ def _inference(settings: Settings, health: Health, metrics: Metrics) -> type[Inf
             models = _model_feed(access, rules, health, metrics)
             # One thread for all partitions: torch runs single-threaded, and the loop keeps its heartbeats meanwhile.
             scoring = ThreadPoolExecutor(max_workers=1, thread_name_prefix="scoring")
+            decoding = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decoding")
             super().__init__(
                 access,
                 _membership(settings),
                 models,
-                new_agent=partial(_new_agent, access, _agent_rules(settings), rules, models, scoring, metrics),
+                new_agent=partial(
+                    _new_agent, access, _agent_rules(settings), rules, models, decoding, scoring, metrics
+                ),
                 health=health,
                 metrics=metrics,
                 scoring=scoring,
@@ -144,6 +147,7 @@ def _new_agent(
     agent_rules: AgentRules,
     rules: Rules,
     models: ModelFeed,
+    decoding: Executor,
     scoring: Executor,
     metrics: Metrics,
     source: TopicPartition,
@@ -156,6 +160,7 @@ def _new_agent(
         new_pipeline=partial(Pipeline, rules, partition=source.partition, topic=source.topic),
         model=models.current,
         committed_offset=group.committed,
+        decoding=decoding,
         scoring=scoring,
         tell=partial(record, metrics),
         restored=metrics.restored,

@@ -64,13 +64,23 @@ class Pipeline:
 
     # -- the journey --------------------------------------------------------------------------------------------------
 
+    def decode(self, records: Sequence[SourceRecord]) -> Decoded:
+        """The first stage alone: it needs no state, so another thread may do it while a batch before is scored."""
+        return decode(records, limits=self.rules.limits)
+
     def process(
-        self, records: Sequence[SourceRecord], *, now_ms: int | None, position: Position | None = None
+        self,
+        records: Sequence[SourceRecord],
+        *,
+        now_ms: int | None,
+        position: Position | None = None,
+        decoded: Decoded | None = None,
     ) -> Effects:
         """Take the next records of the partition through the whole journey.
 
         Args:
             records: In partition order.
+            decoded: What `decode` gave for them; None = not yet decoded.
             now_ms: The clock, for `processed_time`; None = replay: outputs carry their event time there.
             position: Where the input stands after these records; makes the partition row (None: no row is written).
 
@@ -82,8 +92,9 @@ class Pipeline:
             InvariantError: If the model gave a number that is not finite.
         """
         effects = Effects()
-        with _timed(effects, "decode"):
-            decoded = decode(records, limits=self.rules.limits)
+        if decoded is None:
+            with _timed(effects, "decode"):
+                decoded = self.decode(records)
         _count_decoded(effects.counts, decoded, len(records))
         for rejected in decoded.rejected:
             effects.outputs.append(dead_letter(records[rejected.source], rejected, self._source))

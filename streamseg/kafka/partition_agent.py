@@ -24,7 +24,7 @@ from streamseg.kafka.changelog import restore
 from streamseg.kafka.client import KafkaAccess, open_reader, with_backoff
 from streamseg.kafka.identity import identify
 from streamseg.kafka.intake import Intake
-from streamseg.kafka.processed import Batch, let_time_pass, now_ms, process
+from streamseg.kafka.processed import Batch, decode, let_time_pass, now_ms, process
 from streamseg.kafka.resumption import start_offset
 from streamseg.kafka.transaction import PartitionFenced, PartitionTransactions
 from streamseg.partition_row import Position
@@ -82,6 +82,7 @@ class PartitionAgent:
         new_pipeline: Makes an empty pipeline for the model that is given.
         model: The current model; another object after a swap.
         committed_offset: The group's committed offset of a partition, None for none.
+        decoding: A thread that decodes the next batch while another one is scored.
         scoring: The one thread in which every pipeline of this process runs.
         tell: Called after each transaction.
         restored: Called after each restore with its seconds.
@@ -97,6 +98,7 @@ class PartitionAgent:
         new_pipeline: Callable[[Scorer], Pipeline],
         model: Callable[[], Scorer],
         committed_offset: Callable[[TopicPartition], Awaitable[int | None]],
+        decoding: Executor,
         scoring: Executor,
         tell: Callable[[Committed], None],
         restored: Callable[[float], None],
@@ -111,7 +113,7 @@ class PartitionAgent:
         """Restored, and processing."""
         self._access, self._rules = access, rules
         self._new_pipeline, self._model = new_pipeline, model
-        self._committed_offset, self._scoring = committed_offset, scoring
+        self._committed_offset, self._decoding, self._scoring = committed_offset, decoding, scoring
         self._tell, self._restored, self._failed = tell, restored, failed
         self._draining = asyncio.Event()
         self._transactions = PartitionTransactions(
@@ -230,7 +232,10 @@ class PartitionAgent:
                     backlog = await self._in_scoring_thread(let_time_pass, pipeline)
                 batch = None
                 if records or backlog:
-                    batch = await self._in_scoring_thread(process, pipeline, records, position, self._rules.sweep_slice)
+                    decoded = await self._in_thread(self._decoding, decode, pipeline, records)
+                    batch = await self._in_scoring_thread(
+                        process, pipeline, records, decoded, position, self._rules.sweep_slice
+                    )
                     backlog = batch.backlog
                     intake.adapt(len(records), batch.seconds)
                 elif self.lag == 0:
@@ -265,8 +270,11 @@ class PartitionAgent:
 
     async def _in_scoring_thread(self, work: Callable[..., T], *arguments: Any) -> T:
         """Do it in the one thread of all pipelines. What still waits for the thread when we drain is not begun."""
+        return await self._in_thread(self._scoring, work, *arguments)
+
+    async def _in_thread(self, thread: Executor, work: Callable[..., T], *arguments: Any) -> T:
         loop = asyncio.get_running_loop()
-        return await self._unless_draining(loop.run_in_executor(self._scoring, work, *arguments))
+        return await self._unless_draining(loop.run_in_executor(thread, work, *arguments))
 
     async def _unless_draining(self, work: Awaitable[T]) -> T:
         """Await `work`, or cancel it and raise `_Draining` once we drain: only a commit is worth waiting for."""

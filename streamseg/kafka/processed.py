@@ -13,6 +13,7 @@ from typing import Any
 from streamseg.effects import Effects
 from streamseg.partition_row import Position
 from streamseg.pipeline import Pipeline
+from streamseg.wire.touchpoint import Decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,21 @@ class Batch:
     """In the scoring thread."""
 
 
-def process(pipeline: Pipeline, records: Sequence[Any], position: Position, sweep_slice: int) -> Batch:
+def decode(pipeline: Pipeline, records: Sequence[Any]) -> tuple[Decoded, float]:
+    """Decode the records, and say how many seconds it took."""
+    since = time.perf_counter()
+    return pipeline.decode(records), time.perf_counter() - since
+
+
+def process(
+    pipeline: Pipeline, records: Sequence[Any], decoded: tuple[Decoded, float], position: Position, sweep_slice: int
+) -> Batch:
     """Take the records through the pipeline, then up to `sweep_slice` silent customers: never all of them at once."""
     clock_ms, since = now_ms(), time.perf_counter()
-    effects = pipeline.process(records, now_ms=clock_ms, position=position) if records else Effects()
+    effects = Effects()
+    if records:
+        effects = pipeline.process(records, now_ms=clock_ms, position=position, decoded=decoded[0])
+        effects.seconds["decode"] = decoded[1]
     if pipeline.backlog:
         swept = pipeline.sweep(sweep_slice, now_ms=clock_ms, position=position)
         effects.outputs += swept.outputs

@@ -114,6 +114,7 @@ async def take_over(bootstrap: str, records: list[FileRecord]) -> bool:
             new_pipeline=lambda scorer: Pipeline(RULES, scorer),
             model=FakeScorer,
             committed_offset=offset_while_the_last_owner_commits,
+            decoding=scoring,
             scoring=scoring,
             tell=tell,
             restored=lambda seconds: None,

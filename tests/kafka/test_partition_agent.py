@@ -61,6 +61,7 @@ async def work(
             new_pipeline=lambda scorer: Pipeline(RULES, scorer),
             model=model or (lambda: scorer),
             committed_offset=group.committed,
+            decoding=scoring,
             scoring=scoring,
             tell=tell,
             restored=lambda seconds: None,

@@ -69,6 +69,7 @@ class Stage:
             new_pipeline=lambda scorer: Pipeline(RULES, scorer),
             model=self.models.current,
             committed_offset=group.committed,
+            decoding=self.scoring,
             scoring=self.scoring,
             tell=self.told.append,
             restored=lambda seconds: None,
