@@ -10,30 +10,24 @@ from typing import Final
 
 import numpy as np
 
-from streamseg.core.columns import grown
-from streamseg.core.features import Records
+from streamseg.core.chains import Chains
 from streamseg.core.windows import Int64Array
 from streamseg.wire.batch import UInt64Array
 
 BLOCK: Final = 16
 IDS: Final = np.dtype([("hash", "u8", (BLOCK,)), ("event_ms", "i8", (BLOCK,))])
 """One block of ids; positions after the latest id are zero or stale."""
-_NONE = -1
 
 
 class RememberedIds:
     """Hashes and event times of accepted touchpoints by customer slot and sequence number (from 1)."""
 
     def __init__(self) -> None:
-        self._ids: Records = np.zeros(64, IDS)
-        self._older = np.full(64, _NONE, np.int64)
-        self._newest = np.full(64, _NONE, np.int64)
-        self._free: list[int] = []
-        self._used = 0
+        self._chains = Chains(IDS)
 
     def reserve(self, slots: int) -> None:
         """Make room for so many customers."""
-        self._newest = grown(self._newest, slots, _NONE)
+        self._chains.reserve(slots)
 
     def find(self, slots: Int64Array, accepted: Int64Array, hashes: UInt64Array) -> tuple[Int64Array, Int64Array]:
         """Look each hash up among its customer's ids: (sequence number, event time) of the latest match; 0, 0 if none.
@@ -43,23 +37,19 @@ class RememberedIds:
         """
         sequence = np.zeros(len(slots), np.int64)
         event_ms = np.zeros(len(slots), np.int64)
-        who = np.arange(len(slots))
-        at = self._newest[slots]
-        block = (accepted - 1) // BLOCK
-        while True:
-            alive = at != _NONE
-            who, at, block = who[alive], at[alive], block[alive]
-            if not len(who):
-                return sequence, event_ms
-            match = self._ids["hash"][at] == hashes[who, None]
+        newest = (accepted - 1) // BLOCK
+        ids = self._chains.records
+        for age, (who, at) in enumerate(self._chains.walk(slots)):
+            block = newest[who] - age
+            match = ids["hash"][at] == hashes[who, None]
             # Positions of the newest block after its latest id don't count.
             match &= block[:, None] * BLOCK + np.arange(1, BLOCK + 1) <= accepted[who, None]
             for row in np.flatnonzero(match.any(axis=1)):
                 position = BLOCK - 1 - int(match[row, ::-1].argmax())
                 if not sequence[who[row]]:
                     sequence[who[row]] = block[row] * BLOCK + position + 1
-                    event_ms[who[row]] = self._ids["event_ms"][at[row], position]
-            at, block = self._older[at], block - 1
+                    event_ms[who[row]] = ids["event_ms"][at[row], position]
+        return sequence, event_ms
 
     def append(self, slots: Int64Array, sequence: Int64Array, hashes: UInt64Array, event_ms: Int64Array) -> None:
         """Remember accepted touchpoints: rows of a customer in order, its sequence numbers without a gap."""
@@ -76,25 +66,18 @@ class RememberedIds:
         turn = block - base[slots]
         for number in range(int(turn.max()) + 1):
             rows = np.flatnonzero(turn == number)
-            fresh = rows[opens[rows]]
-            made = self._take(len(fresh))
-            self._older[made] = self._newest[slots[fresh]]
-            self._newest[slots[fresh]] = made
+            self._chains.push(slots[rows[opens[rows]]])
             self._write(slots[rows], position[rows], hashes[rows], event_ms[rows])
 
     def packed(self, slots: Int64Array) -> list[bytes]:
         """The blocks of each of distinct customers, oldest first, as bytes of `IDS`."""
-        who, at = np.arange(len(slots)), self._newest[slots]
-        owners, blocks = [who[:0]], [at[:0]]
-        while len(who):
-            alive = at != _NONE
-            who, at = who[alive], at[alive]
+        owners, blocks = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        for who, at in self._chains.walk(slots):
             owners.append(who)
             blocks.append(at)
-            at = self._older[at]
         owner = np.concatenate(owners)
         order = np.lexsort((-np.arange(len(owner)), owner))
-        told = self._ids[np.concatenate(blocks)[order]].tobytes()
+        told = self._chains.records[np.concatenate(blocks)[order]].tobytes()
         sizes = np.bincount(owner, minlength=len(slots)) * IDS.itemsize
         ends = np.cumsum(sizes)
         return [told[start:end] for start, end in zip((ends - sizes).tolist(), ends.tolist(), strict=True)]
@@ -109,30 +92,18 @@ class RememberedIds:
 
     def prune(self, slot: int, accepted: int, *, keep: int, since_ms: int) -> None:
         """Forget one customer's oldest blocks while all their ids are beyond the last `keep` and before `since_ms`."""
-        blocks, at = [], int(self._newest[slot])
-        while at != _NONE:
-            blocks.append(at)
-            at = int(self._older[at])
-        newest = (accepted - 1) // BLOCK
-        while len(blocks) > 1:
-            latest_sequence = (newest - len(blocks) + 2) * BLOCK
-            if accepted - latest_sequence < keep or int(self._ids["event_ms"][blocks[-1]].max()) >= since_ms:
-                return
-            self._free.append(blocks.pop())
-            self._older[blocks[-1]] = _NONE
+        blocks = self._chains.of(slot)
+        newest, kept = (accepted - 1) // BLOCK, len(blocks)
+        while kept > 1:
+            latest_sequence = (newest - kept + 2) * BLOCK
+            latest_ms = int(self._chains.records["event_ms"][blocks[kept - 1]].max())
+            if accepted - latest_sequence < keep or latest_ms >= since_ms:
+                break
+            kept -= 1
+        if kept < len(blocks):
+            self._chains.cut(slot, blocks[kept - 1])
 
     def _write(self, slots: Int64Array, position: Int64Array, hashes: UInt64Array, event_ms: Int64Array) -> None:
-        at = self._newest[slots]
-        self._ids["hash"][at, position] = hashes
-        self._ids["event_ms"][at, position] = event_ms
-
-    def _take(self, count: int) -> Int64Array:
-        reused = min(count, len(self._free))
-        taken = [self._free.pop() for _ in range(reused)]
-        fresh = count - reused
-        self._ids = grown(self._ids, self._used + fresh, 0)
-        self._older = grown(self._older, self._used + fresh, _NONE)
-        indexes = np.array([*taken, *range(self._used, self._used + fresh)], np.int64)
-        self._used += fresh
-        self._ids[indexes] = 0
-        return indexes
+        at = self._chains.newest[slots]
+        self._chains.records["hash"][at, position] = hashes
+        self._chains.records["event_ms"][at, position] = event_ms

@@ -113,6 +113,8 @@ async def open_reader(access: KafkaAccess, *, committed_only: bool = True) -> As
         if await is_embedded(consumer._client):
             # Its transaction markers carry no checksum (librdkafka 2.16): a checking reader stops at the first one.
             consumer._fetcher._check_crcs = False
+            # And it holds every empty fetch for the whole wait, so that what has come meanwhile waits, too.
+            consumer._fetcher._fetch_max_wait_ms = 20
         yield consumer
     finally:
         await stop_within(consumer)

@@ -1,0 +1,83 @@
+"""Records of a varying number for each customer, chained from newest to oldest in one pool: none takes room for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamseg.core.columns import grown
+from streamseg.core.features import Records
+from streamseg.core.windows import Int64Array
+
+END = -1
+"""Where a chain ends, or where there is none."""
+
+
+class Chains:
+    """A pool of records of one type; `records` is public, the owner reads and writes them by index."""
+
+    def __init__(self, dtype: np.dtype[np.void]) -> None:
+        self.records: Records = np.zeros(64, dtype)
+        self.older = np.full(64, END, np.int64)
+        """The next record of the chain, by record."""
+        self.newest = np.full(64, END, np.int64)
+        """The first record of the chain, by customer slot."""
+        self._free: list[int] = []
+        self._used = 0
+
+    def reserve(self, slots: int) -> None:
+        """Make room for so many customers."""
+        self.newest = grown(self.newest, slots, END)
+
+    def walk(self, slots: Int64Array) -> Iterator[tuple[Int64Array, Int64Array]]:
+        """Go through the chains in step, newest first: (positions in `slots`, record indexes) until all have ended."""
+        who, at = np.arange(len(slots)), self.newest[slots]
+        while True:
+            alive = at != END
+            who, at = who[alive], at[alive]
+            if not len(who):
+                return
+            yield who, at
+            at = self.older[at]
+
+    def of(self, slot: int) -> list[int]:
+        """One customer's record indexes, newest first."""
+        found, at = [], int(self.newest[slot])
+        while at != END:
+            found.append(at)
+            at = int(self.older[at])
+        return found
+
+    def push(self, slots: Int64Array) -> Int64Array:
+        """Begin a record, all zero, for each of distinct customers; gives their indexes."""
+        made = self.take(len(slots))
+        self.older[made] = self.newest[slots]
+        self.newest[slots] = made
+        return made
+
+    def take(self, count: int) -> Int64Array:
+        """Records that are in no chain yet, all zero."""
+        reused = [self._free.pop() for _ in range(min(count, len(self._free)))]
+        fresh = count - len(reused)
+        self.records = grown(self.records, self._used + fresh, 0)
+        self.older = grown(self.older, self._used + fresh, END)
+        taken: NDArray[np.int64] = np.array([*reused, *range(self._used, self._used + fresh)], np.int64)
+        self._used += fresh
+        self.records[taken] = 0
+        return taken
+
+    def cut(self, slot: int, newer: int) -> list[int]:
+        """Give back all of one customer's records that are older than `newer` (END: all); gives their indexes."""
+        at = int(self.newest[slot] if newer == END else self.older[newer])
+        if newer == END:
+            self.newest[slot] = END
+        else:
+            self.older[newer] = END
+        dropped = []
+        while at != END:
+            dropped.append(at)
+            at = int(self.older[at])
+        self._free.extend(dropped)
+        return dropped
