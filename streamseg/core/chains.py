@@ -1,4 +1,4 @@
-"""Records of a varying number for each customer, chained from newest to oldest in one pool: none takes room for nothing."""
+"""Records of a varying number for each customer, chained from newest to oldest in one pool."""
 
 from __future__ import annotations
 
