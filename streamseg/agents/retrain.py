@@ -112,7 +112,8 @@ def create_app(settings: Settings) -> RetrainApp:
             except StreamsegError as reason:
                 log.error("retraining failed: %s", reason)
 
-    @app.agent(app.topic(RETRAIN_COMMANDS, key_type=bytes, value_type=bytes))
+    # Raw: any record is a command, and Faust would end its agent over one that isn't JSON.
+    @app.agent(app.topic(RETRAIN_COMMANDS, key_serializer="raw", value_serializer="raw"))
     async def obey(commands: Any) -> None:
         async for _ in commands:
             await attempt("on command")

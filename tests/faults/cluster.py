@@ -69,10 +69,11 @@ def run(arguments: Sequence[str], env: dict[str, str], limit_s: float = 300) -> 
 
 
 class WorkerProcess:
-    """One `streamseg worker`, that may be started again after its death, as a supervisor would."""
+    """One `streamseg worker` (or another service), that may be started again after its death, as a supervisor would."""
 
-    def __init__(self, name: str, env: dict[str, str], folder: Path) -> None:
+    def __init__(self, name: str, env: dict[str, str], folder: Path, *, command: str = "worker") -> None:
         self.name = name
+        self._command = command
         self.starts = 0
         self._env = {**env, "STREAMSEG_INSTANCE_ID": name}
         self.log_file = folder / f"{name}.log"
@@ -84,7 +85,10 @@ class WorkerProcess:
         self.starts += 1
         self._log = self.log_file.open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "streamseg", "worker"], env=self._env, stdout=self._log, stderr=subprocess.STDOUT
+            [sys.executable, "-m", "streamseg", self._command],
+            env=self._env,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
         )
 
     @property
