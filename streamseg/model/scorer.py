@@ -89,9 +89,6 @@ class NetworkScorer:
 
     def score(self, state: Float32Array, x: Float32Array) -> Scores:
         """Step over the running window and forecast the churn horizon: (N, S), (N, F) -> N scores."""
-        if not len(x):
-            none = np.empty(0)
-            return Scores(none, none, none, np.empty((0, len(self.behaviours))))
         with torch.inference_mode():
             forecast = self._forecast(state, x)
             churn, expected, value, distances = self._finish(forecast)
@@ -128,9 +125,9 @@ class NetworkScorer:
         return np.ascontiguousarray((risk[-1] - risk[:-1]).T)
 
     def _tiles(self, state: Float32Array, x: Float32Array) -> list[tuple[slice, Tensor, Tensor]]:
-        """Cut N rows into tiles of exactly `TILE`, the last one padded with zeros."""
+        """Cut N rows into tiles of exactly `TILE`, at least one, the last one padded with zeros."""
         n = len(x)
-        padded = -(-n // TILE) * TILE
+        padded = max(1, -(-n // TILE)) * TILE
         states = np.zeros((padded, self.state_size), np.float32)
         inputs = np.zeros((padded, self.feature_count), np.float32)
         states[:n], inputs[:n] = state, x
