@@ -47,12 +47,7 @@ class Rules:
 
 
 class Pipeline:
-    """One partition's customers, and what becomes of its records.
-
-    >>> from streamseg.wire.touchpoint import DecodeLimits
-    >>> Rules().limits == DecodeLimits()
-    True
-    """
+    """One partition's customers, and what becomes of its records."""
 
     def __init__(self, rules: Rules, scorer: Scorer, *, partition: int = 0, topic: str = TOUCHPOINTS) -> None:
         self.rules = rules

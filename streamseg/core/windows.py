@@ -59,10 +59,6 @@ class WindowSpec:
         """First millisecond of a window."""
         return self.origin_ms + window * self.length_ms
 
-    def next_boundary_ms(self, instant_ms: int) -> int:
-        """The first boundary after an instant (never the instant itself)."""
-        return self.start_ms(self.index_of(instant_ms) + 1)
-
     def anchor(self, window: int) -> int:
         """The window at which the fold that precedes `window` starts from zero: 26 to 51 windows earlier."""
         return BLOCK * (window // BLOCK - 1)
