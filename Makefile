@@ -35,7 +35,7 @@ bench: $(VENV)/.test ## measure one worker on a real Kafka beside a bare consume
 
 lock: ## renew the hash-checked constraints (needs uv)
 	printf 'setuptools>=77\n' | UV_CUSTOM_COMPILE_COMMAND='make lock' uv pip compile --quiet --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --extra demo --extra journey --extra bench --extra test pyproject.toml - -o constraints.txt
+	  --generate-hashes --no-emit-index-url --extra demo --extra backtest --extra journey --extra bench --extra test pyproject.toml - -o constraints.txt
 	printf 'setuptools>=77\n' | UV_CUSTOM_COMPILE_COMMAND='make lock' uv pip compile --quiet --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --extra demo -c constraints.txt pyproject.toml - -o constraints-demo.txt
 
