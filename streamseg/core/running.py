@@ -6,7 +6,7 @@ row; the last of a customer is what the table keeps. Integers and bitmaps only: 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from streamseg.core.columns import ranks, running, running_sums, starts_of
 from streamseg.core.features import Records
 from streamseg.core.rows import COUNT_LIMIT, SUMMARY
 from streamseg.core.windows import DAY_MS, Int64Array, WindowSpec
-from streamseg.wire.batch import TouchpointBatch
+from streamseg.wire.batch import UInt64Array
 from streamseg.wire.vocabulary import CHANNELS, TYPES
 
 LIFE_FIELDS: Final = (
@@ -35,8 +35,25 @@ LIFE: Final = np.dtype([(name, "i8") for name in LIFE_FIELDS])
 _ONE: Final = np.uint64(1)
 
 
+class Summable(Protocol):
+    """Touchpoints with the columns that summaries are made of, each (N,) as in `TouchpointBatch`."""
+
+    @property
+    def event_ms(self) -> Int64Array: ...
+    @property
+    def type_code(self) -> NDArray[np.uint8]: ...
+    @property
+    def channel_code(self) -> NDArray[np.uint8]: ...
+    @property
+    def amount_micro(self) -> Int64Array: ...
+    @property
+    def session_hash(self) -> UInt64Array: ...
+    @property
+    def rating(self) -> NDArray[np.int8]: ...
+
+
 def touchpoint_summaries(
-    batch: TouchpointBatch, rows: Int64Array, window: Int64Array, outcome: NDArray[np.bool_], spec: WindowSpec
+    batch: Summable, rows: Int64Array, window: Int64Array, outcome: NDArray[np.bool_], spec: WindowSpec
 ) -> Records:
     """One summary a touchpoint: what it adds to its own window.
 

@@ -12,14 +12,15 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from streamseg.core.features import FEATURES
+from streamseg.core.scores import Float32Array
 from streamseg.core.windows import DAY_MS, Int64Array
 from streamseg.errors import ConfigError
-from streamseg.model.history import History, Instants
+from streamseg.model.history import History
+from streamseg.model.instants import Instants
 from streamseg.model.network import Forecast, Network, log_likelihood, log_mean
 from streamseg.model.optimise import OneCycleAdamW
 from streamseg.wire.vocabulary import TYPES
@@ -30,6 +31,8 @@ SEQUENCES = 128
 """Folds in one minibatch."""
 LEARNING_RATE = 3e-3
 CLIP_NORM = 1.0
+SCALED_BY = 65_536
+"""Instants, evenly spaced ones, that means and deviations are taken from at most."""
 WEIGHT_DECAY = 0.1
 SPEND_WEIGHT = 0.2
 TYPE_WEIGHT = 0.05
@@ -100,7 +103,7 @@ def fit(
     labels = label(history, instants, horizons, until_ms)
     network = Network(len(FEATURES), len(TYPES), encoder=encoder, hidden=hidden, seed=seed)
     _set_scales(network, history, instants, labels, horizons)
-    folds = _Folds(history, instants, network)
+    folds = _Folds(history, instants)
     random = np.random.default_rng(seed)
     chunks = folds.count_chunks()
     optimiser = OneCycleAdamW(
@@ -116,7 +119,7 @@ def fit(
                 states, state = folds.unroll(network, batch, chunk, state)
                 if not len(chunk.instants):
                     continue
-                forecast = network.forecast(states[chunk.step, chunk.sequence], folds.z[chunk.instants])
+                forecast = network.forecast(states[chunk.step, chunk.sequence], folds.z(network, chunk))
                 loss = _loss(forecast, labels, chunk.instants, grid) / mean_weight
                 loss.backward()
                 optimiser.step()
@@ -147,22 +150,24 @@ def label(history: History, instants: Instants, horizons: tuple[float, ...], unt
         log_spend=torch.from_numpy(log_spend.astype(np.float32)),
         has_spend=torch.from_numpy((log_spend != 0).astype(np.float32)),
         next_type=torch.from_numpy(np.where(after <= until_ms, next_type, -1)),
-        weight=torch.from_numpy(_weights(instants.is_touch)),
+        weight=torch.from_numpy(_weights(instants)),
     )
 
 
-def _weights(is_touch: NDArray[np.bool_]) -> NDArray[np.float32]:
-    touches = int(is_touch.sum())
-    silent = len(is_touch) - touches
-    wanted = TOUCH_SHARE / (1.0 - TOUCH_SHARE) * silent / max(touches, 1)
-    return np.where(is_touch, min(max(wanted, 1.0), MAX_TOUCH_WEIGHT), 1.0).astype(np.float32)
+def _weights(instants: Instants) -> Float32Array:
+    touches = float(instants.weight[instants.is_touch].sum())
+    silent = float(instants.weight[~instants.is_touch].sum())
+    wanted = TOUCH_SHARE / (1.0 - TOUCH_SHARE) * silent / max(touches, 1.0)
+    factor = np.where(instants.is_touch, min(max(wanted, 1.0), MAX_TOUCH_WEIGHT), 1.0)
+    return (instants.weight * factor).astype(np.float32)
 
 
 def _set_scales(
     network: Network, history: History, instants: Instants, labels: Labels, horizons: tuple[float, ...]
 ) -> None:
     """Take means and deviations from the training instants, and start from the average customer."""
-    mean, std = instants.x.mean(axis=0, dtype=np.float64), instants.x.std(axis=0, dtype=np.float64)
+    x = history.features(instants.take(np.arange(0, len(instants), -(-len(instants) // SCALED_BY))))
+    mean, std = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
     network.mean.copy_(torch.from_numpy(mean))
     # A constant column says nothing in training: a unit scale keeps it near 0 if it begins to move in service.
     network.std.copy_(torch.from_numpy(np.where(std > 1e-3, std, 1.0)))
@@ -209,21 +214,17 @@ class _Folds:
     instant belongs to exactly one fold, and a fold is at most 52 windows long.
     """
 
-    def __init__(self, history: History, instants: Instants, network: Network) -> None:
+    def __init__(self, history: History, instants: Instants) -> None:
+        self._history, self._instants = history, instants
         start = history.start(instants.customer, instants.window)
         order = np.lexsort((instants.window, start, instants.customer))
         changes = (np.diff(instants.customer[order]) != 0) | (np.diff(start[order]) != 0)
         self._bounds = np.concatenate(([0], np.flatnonzero(changes) + 1, [len(order)]))
         self._order = order
         heads = order[self._bounds[:-1]]
-        self.starts = start[heads]
-        self._row = history.rows(instants.customer[heads], self.starts)
+        self._customer, self.starts = instants.customer[heads], start[heads]
         self._steps = (instants.window - start)[order]
         self._lengths = self._steps[self._bounds[1:] - 1]
-        with torch.no_grad():
-            self.z = network.standardise(torch.from_numpy(instants.x))
-            closed = torch.from_numpy(history.closed) if len(history.closed) else torch.zeros(1, len(FEATURES))
-            self._closed = network.standardise(closed)
 
     def batches(self, random: np.random.Generator) -> list[Int64Array]:
         """Folds in minibatches, of about equal length each, in random order."""
@@ -251,14 +252,19 @@ class _Folds:
             chunks.append(_Chunk(begin, end, *(torch.from_numpy(one) for one in picked)))
         return chunks
 
+    def z(self, network: Network, chunk: _Chunk) -> Tensor:
+        """(M, F) standardised features of the running window at the chunk's instants."""
+        x = self._history.features(self._instants.take(chunk.instants.numpy()))
+        return network.standardise(torch.from_numpy(x))
+
     def unroll(self, network: Network, batch: Int64Array, chunk: _Chunk, state: Tensor | None) -> tuple[Tensor, Tensor]:
         """States before each window of the chunk, (W, B, S), and the one after it, cut off from the past."""
         if state is None:
             state = torch.zeros(len(batch), network.state_size)
-        steps = np.arange(chunk.begin, chunk.end)[:, None]
-        # Behind a fold's end its last row is repeated: no instant looks there.
-        rows = np.minimum(self._row[batch][None, :] + np.minimum(steps, self._lengths[batch]), len(self._closed) - 1)
-        projected = network.project(self._closed[torch.from_numpy(rows)])  # (W, B, gates * H)
+        # Behind a fold's end its windows go on: no instant looks there.
+        start = self.starts[batch] + chunk.begin
+        x = self._history.closed_features(self._customer[batch], start, chunk.end - chunk.begin)
+        projected = network.project(network.standardise(torch.from_numpy(x)))  # (W, B, gates * H)
         states = [state]
         for step in projected:
             states.append(network.step(states[-1], step))

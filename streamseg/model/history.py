@@ -1,49 +1,27 @@
-"""What training reads: every customer's closed windows and score instants, collected on the worker's own code path.
+"""What training and backtests read: what every customer did, and what the model would have seen of it at any instant.
 
-Arrives: touchpoints in any order. Leaves: a `History`: features of closed windows as ragged rows, instants at which
-the worker would have scored, and what came after them. Knows nothing of networks.
+Arrives: touchpoints in any order. Leaves: a `History`, which grows with the touchpoints, not with customers times
+weeks; features are made when they are asked for, bit for bit those of the worker. Knows nothing of networks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
-from itertools import pairwise
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from streamseg.core.features import FEATURES
-from streamseg.core.scores import Float32Array, Float64Array, Scorer
+from streamseg.core.features import FEATURES, Records, step_features
+from streamseg.core.rows import SUMMARY
+from streamseg.core.running import SUM_FIELDS, life_sums
+from streamseg.core.scores import Float32Array
 from streamseg.core.spec import CoreSpec
-from streamseg.core.steps import Steps
-from streamseg.core.table import CustomerTable
 from streamseg.core.windows import BLOCK, Int64Array
+from streamseg.model.active_windows import ActiveWindows, find_active_windows, sum_up
+from streamseg.model.instants import Instants, draw_instants, known_from_ms
 from streamseg.model.outcomes import Outcomes
+from streamseg.model.touchpoints import Touchpoints, gather
 from streamseg.wire.batch import TouchpointBatch
-
-CLOSE_AT_ONCE = 13
-"""Windows whose features are asked for together: fewer than the table keeps behind an anchor."""
-_CUSTOMERS_AT_ONCE = 4_096
-
-
-@dataclass(frozen=True, slots=True)
-class Instants:
-    """N instants at which the worker scores, none gated: some just after touchpoints, some at due boundaries."""
-
-    customer: Int64Array
-    window: Int64Array
-    instant_ms: Int64Array
-    is_touch: NDArray[np.bool_]
-    x: Float32Array
-    """(N, F)"""
-
-    def __len__(self) -> int:
-        return len(self.customer)
-
-    def take(self, which: Int64Array | NDArray[np.bool_]) -> Instants:
-        """Some of them, in the order asked for."""
-        return Instants(*(getattr(self, column.name)[which] for column in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,200 +29,133 @@ class History:
     """C customers over time."""
 
     spec: CoreSpec
-    first_window: Int64Array
-    """(C,) window of the first touchpoint."""
-    first_ms: Int64Array
-    """(C,) time of the first touchpoint."""
-    row_of: Int64Array
-    """(C,) row in `closed` of the customer's first window; the next windows follow it."""
-    closed: Float32Array
-    """(R, F) features of every closed window of every customer since the first, silence included."""
-    instants: Instants
+    touchpoints: Touchpoints
+    active: ActiveWindows
     outcomes: Outcomes
-    start_ms: int
-    end_ms: int
+    """Of the same touchpoints, in the same order."""
+    instants: Instants
+    """Those to learn from, none gated, by customer and time."""
 
     @property
     def customers(self) -> int:
         """C."""
-        return len(self.first_window)
+        return len(self.customer_ids)
 
-    def rows(self, customer: Int64Array, window: Int64Array | int) -> Int64Array:
-        """Rows of `closed`; `window` not before the customer's first."""
-        return self.row_of[customer] + (window - self.first_window[customer])
+    @property
+    def customer_ids(self) -> list[bytes]:
+        """C ids, ascending."""
+        return self.touchpoints.customer_ids
+
+    @property
+    def first_ms(self) -> Int64Array:
+        """(C,) time of the first touchpoint."""
+        return self.touchpoints.event_ms[self.touchpoints.bounds[:-1]]
+
+    @property
+    def first_window(self) -> Int64Array:
+        """(C,) window of the first touchpoint."""
+        return self.active.summary["window"][self.active.bounds[:-1]]
+
+    @property
+    def start_ms(self) -> int:
+        """Time of the first touchpoint of all; 0 where there is none."""
+        return int(self.first_ms.min()) if self.customers else 0
+
+    @property
+    def end_ms(self) -> int:
+        """Time of the last touchpoint of all: nothing is known after it; 0 where there is none."""
+        return self.outcomes.end_ms
 
     def start(self, customer: Int64Array, window: Int64Array) -> Int64Array:
         """Where the fold that precedes `window` starts from zero: the anchor, or the customer's first window."""
-        return np.maximum(BLOCK * (window // BLOCK - 1), self.first_window[customer])
+        first: Int64Array = self.active.summary["window"][self.active.bounds[customer]]
+        return np.maximum(BLOCK * (window // BLOCK - 1), first)
+
+    def at(self, customer: Int64Array, instant_ms: Int64Array) -> Instants:
+        """Instants of the caller's choice: (N,) customers, (N,) milliseconds UTC, in any order.
+
+        Raises:
+            ValueError: If an instant lies before its customer's first touchpoint.
+        """
+        first_ms = self.first_ms[customer]
+        early = np.flatnonzero(instant_ms < first_ms)
+        if len(early):
+            raise ValueError(
+                f"customer {self.customer_ids[customer[early[0]]].decode()} is asked about at "
+                f"{instant_ms[early[0]]} ms, before the first touchpoint at {first_ms[early[0]]} ms; ask about later "
+                "instants"
+            )
+        latest = self.outcomes.position(customer, instant_ms) - 1
+        return Instants(
+            customer=customer,
+            window=self.spec.windows.index(instant_ms),
+            instant_ms=instant_ms,
+            is_touch=self.touchpoints.event_ms[latest] == instant_ms,
+            is_gated=instant_ms < known_from_ms(self.touchpoints, self.spec)[customer],
+            weight=np.ones(len(customer), np.float32),
+        )
+
+    def features(self, instants: Instants) -> Float32Array:
+        """(N, F) what the network reads of the running window at each instant, touchpoints at the instant included."""
+        customer = instants.customer
+        prior = self.active.last_before(customer, instants.window)
+        begin = self.active.begin[prior + 1]
+        summary = self._sum_up_running(instants, begin, self.outcomes.position(customer, instants.instant_ms))
+        life = self.active.life[prior]
+        # Nothing lies before a customer's first window: the row below is another's.
+        life[prior < self.active.bounds[customer]] = 0
+        life["first_ms"] = self.touchpoints.event_ms[self.touchpoints.bounds[customer]]
+        sums = life_sums(summary)
+        for name in SUM_FIELDS:
+            life[name] += sums[name]
+        for name in ("last_ms", "last_outcome_ms"):
+            life[name] = np.maximum(life[name], summary[name])
+        return step_features(summary, life, instants.instant_ms, self.spec.windows)
+
+    def closed_features(self, customer: Int64Array, start: Int64Array, steps: int) -> Float32Array:
+        """Describe windows as they stood when they closed, silence included.
+
+        Args:
+            customer: (B,) whose, repeats allowed.
+            start: (B,) the first window of each, not before the customer's first one.
+            steps: S, how many windows from there.
+
+        Returns:
+            (S, B, F) float32, bit for bit what `CustomerTable.closed_features` gives.
+        """
+        window = (start[None, :] + np.arange(steps)[:, None]).ravel()
+        row = self.active.last_before(np.tile(customer, steps), window + 1)
+        summary = np.zeros(len(window), SUMMARY)
+        here = self.active.summary["window"][row] == window
+        summary[here] = self.active.summary[row[here]]
+        summary["window"] = window
+        closed_ms = self.spec.windows.origin_ms + (window + 1) * self.spec.windows.length_ms
+        x = step_features(summary, self.active.life[row], closed_ms, self.spec.windows)
+        return x.reshape(steps, len(customer), len(FEATURES))
+
+    def _sum_up_running(self, instants: Instants, begin: Int64Array, stop: Int64Array) -> Records:
+        """(N,) of `SUMMARY`: the touchpoints `begin` ... `stop` - 1 of each instant's window, maybe none."""
+        summary = np.zeros(len(instants), SUMMARY)
+        counts = stop - begin
+        some = np.flatnonzero(counts > 0)
+        if len(some):
+            heads = np.cumsum(counts[some]) - counts[some]
+            rows = np.arange(int(counts[some].sum())) + np.repeat(begin[some] - heads, counts[some])
+            window = np.repeat(instants.window[some], counts[some])
+            summary[some] = sum_up(self.touchpoints, rows, window, heads, self.spec)
+        summary["window"] = instants.window
+        return summary
 
 
 def collect(batches: Iterable[TouchpointBatch], spec: CoreSpec, *, seed: int = 0) -> History:
-    """Run touchpoints through a `CustomerTable` as the worker does, and keep what it would have scored.
-
-    Touchpoints before a withdrawal of consent are left out, and so are customers who have not given it again. Of the
-    instants just after touchpoints one is kept for each customer and window, drawn at random (seeded); all the
-    instants at due boundaries are kept. A duplicate id is dropped wherever it is.
-    """
-    table = CustomerTable(spec)
-    random = np.random.default_rng(seed)
-    batch = _in_order(batches)
-    windows = spec.windows.index(batch.event_ms)
-    drawn: list[Instants] = []
-    closed: list[tuple[Int64Array, int, Float32Array]] = []
-    slots: list[Int64Array] = []
-    done = int(windows[0]) if len(windows) else 0
-    for part in _slices(batch, windows):
-        window = spec.windows.index_of(int(part.event_ms[0]))
-        if window >= done + CLOSE_AT_ONCE:
-            closed.extend(_close(table, done, window))
-            done = window
-        which, admitted = table.admit(part)
-        slots.append(which)
-        steps = list(table.observe(part, which, admitted, model_key=0))
-        while table.backlog():
-            steps += table.sweep(len(table), model_key=0)
-        drawn += _one_each([some for some in steps if some.kind == "touch"], random)
-        drawn += [_instants(some) for some in steps if some.kind == "silence"]
-    if len(windows):
-        closed.extend(_close(table, done, int(windows[-1])))
-    return _assemble(table, batch, slots, closed, drawn, int(windows[-1]) if len(windows) else 0)
-
-
-def replay_scores(scorer: Scorer, history: History, which: Int64Array) -> dict[str, Float64Array]:
-    """Score chosen instants as the worker would: states folded from the anchor, then one step on the running window.
-
-    Returns:
-        `churn`, `outcomes` and `value`, (len(which),) each.
-    """
-    instants = history.instants.take(which)
-    results = {name: np.empty(len(which), np.float64) for name in ("churn", "outcomes", "value")}
-    for block in np.unique(instants.window // BLOCK).tolist():
-        inside = np.flatnonzero(instants.window // BLOCK == block)
-        members = np.unique(instants.customer[inside])
-        states = np.zeros((len(members), scorer.state_size), np.float32)
-        start = max(BLOCK * (block - 1), int(history.first_window[members].min()))
-        for window in range(start, int(instants.window[inside].max()) + 1):
-            now = inside[instants.window[inside] == window]
-            if len(now):
-                at = np.searchsorted(members, instants.customer[now])
-                scores = scorer.score(states[at], instants.x[now])
-                results["churn"][now] = scores.churn_probability
-                results["outcomes"][now] = scores.expected_outcomes
-                results["value"][now] = scores.expected_value
-            known = np.flatnonzero(history.first_window[members] <= window)
-            if window < int(instants.window[inside].max()):
-                x = history.closed[history.rows(members[known], window)]
-                states[known] = scorer.advance(states[known], x)
-    return results
-
-
-def _in_order(batches: Iterable[TouchpointBatch]) -> TouchpointBatch:
-    """One batch of everything that may be used, by event time; the first of equal ids of a customer stays."""
-    parts = list(batches)
-    ids = [customer for part in parts for customer in part.customer_id]
-    events = [event for part in parts for event in part.event_id]
-    arrays = {
-        column.name: np.concatenate([getattr(part, column.name) for part in parts] or [np.empty(0, np.int64)])
-        for column in fields(TouchpointBatch)
-        if column.name not in ("customer_id", "event_id")
-    }
-    slot_of: dict[bytes, int] = {}
-    customer = np.array([slot_of.setdefault(one, len(slot_of)) for one in ids], np.int64)
-    order = np.argsort(arrays["event_ms"], kind="stable")
-    order = order[_may_be_used(customer[order], arrays["consent"][order])]
-    pairs = np.stack((customer[order].astype(np.uint64), arrays["event_hash"][order].astype(np.uint64)), axis=1)
-    order = order[np.sort(np.unique(pairs, axis=0, return_index=True)[1])] if len(order) else order
-    arrays["source"] = np.arange(len(ids), dtype=np.int32)
-    picked = order.tolist()
-    return TouchpointBatch(
-        customer_id=[ids[i] for i in picked],
-        event_id=[events[i] for i in picked],
-        **{name: values[order] for name, values in arrays.items()},
-    )
-
-
-def _may_be_used(customer: Int64Array, consent: Int64Array) -> NDArray[np.bool_]:
-    """(T,) in order of time: False up to the consent that follows a customer's last withdrawal, or the end."""
-    position = np.arange(len(customer))
-    size = int(customer.max(initial=-1)) + 1
-    withdrawn = np.full(size, -1)
-    np.maximum.at(withdrawn, customer[consent == 0], position[consent == 0])
-    given = np.full(size, len(customer))
-    again = (consent == 1) & (position > withdrawn[customer])
-    np.minimum.at(given, customer[again], position[again])
-    return np.where(withdrawn[customer] < 0, True, position >= given[customer])
-
-
-def _slices(batch: TouchpointBatch, windows: Int64Array) -> Iterator[TouchpointBatch]:
-    """The touchpoints of one window after the other."""
-    cuts = [0, *(np.flatnonzero(np.diff(windows)) + 1).tolist(), len(windows)]
-    for start, stop in pairwise(cuts):
-        if stop > start:
-            yield TouchpointBatch(**{f.name: getattr(batch, f.name)[start:stop] for f in fields(TouchpointBatch)})
-
-
-def _close(table: CustomerTable, start: int, stop: int) -> Iterator[tuple[Int64Array, int, Float32Array]]:
-    """(slots, window, features (W, N, F)) of the closed windows `start` ... `stop` - 1; newcomers from their first."""
-    everybody = np.arange(len(table))
-    begins = np.maximum(table.first_window(everybody), start) if len(table) else everybody
-    for begin in np.unique(begins[begins < stop]).tolist():
-        group = everybody[begins == begin]
-        for at in range(0, len(group), _CUSTOMERS_AT_ONCE):
-            some = group[at : at + _CUSTOMERS_AT_ONCE]
-            yield some, begin, table.closed_features(some, begin, stop)
-
-
-def _one_each(touches: list[Steps], random: np.random.Generator) -> list[Instants]:
-    """One instant for each customer, of the touches of one window."""
-    if not touches:
-        return []
-    slot = np.concatenate([steps.slot for steps in touches])
-    lot = np.where(np.concatenate([steps.is_gated for steps in touches]), -1.0, random.random(len(slot)))
-    order = np.lexsort((lot, slot))
-    last = np.append(np.diff(slot[order]) != 0, True)
-    chosen = np.zeros(len(slot), np.bool_)
-    chosen[order[last]] = lot[order[last]] >= 0
-    bounds = np.cumsum([0, *(len(steps) for steps in touches)])
-    return [_instants(steps, chosen[bounds[i] : bounds[i + 1]]) for i, steps in enumerate(touches)]
-
-
-def _instants(steps: Steps, chosen: NDArray[np.bool_] | None = None) -> Instants:
-    kept = ~steps.is_gated if chosen is None else chosen
-    n = int(kept.sum())
-    is_touch = np.full(n, steps.kind == "touch")
-    return Instants(steps.slot[kept], np.full(n, steps.window), steps.instant_ms[kept], is_touch, steps.x[kept])
-
-
-def _assemble(
-    table: CustomerTable,
-    batch: TouchpointBatch,
-    slots: list[Int64Array],
-    closed: list[tuple[Int64Array, int, Float32Array]],
-    drawn: list[Instants],
-    last_window: int,
-) -> History:
-    everybody = np.arange(len(table))
-    first = table.first_window(everybody) if len(table) else everybody
-    lengths = last_window - first
-    row_of = np.cumsum(lengths) - lengths
-    flat = np.zeros((int(lengths.sum()), len(FEATURES)), np.float32)
-    for who, begin, x in closed:
-        rows = row_of[who] + (begin - first[who])  # (N,)
-        flat[rows[None, :] + np.arange(len(x))[:, None]] = x
-    no_time = np.empty(0, np.int64)
-    empty = Instants(no_time, no_time, no_time, np.empty(0, np.bool_), np.empty((0, len(FEATURES)), np.float32))
-    parts = drawn or [empty]
-    instants = Instants(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Instants)))
-    # Only what was read by then is an input, so instants need no order of their own; by customer suits training.
-    instants = instants.take(np.lexsort((instants.instant_ms, instants.customer)))
+    """Gather touchpoints (see `touchpoints.gather`), and draw the instants to learn from (see `draw_instants`)."""
+    touchpoints = gather(batches)
+    active = find_active_windows(touchpoints, spec)
     outcomes = Outcomes(
-        np.concatenate(slots or [np.empty(0, np.int64)]),
-        batch.event_ms,
-        batch.type_code.astype(np.int64),
-        batch.amount_micro,
-        outcome_types=table.spec.outcome_types,
+        touchpoints.customer,
+        touchpoints.event_ms,
+        touchpoints.type_code.astype(np.int64),
+        touchpoints.amount_micro,
+        outcome_types=spec.outcome_types,
     )
-    start_ms = int(batch.event_ms[0]) if len(batch) else 0
-    end_ms = int(batch.event_ms[-1]) if len(batch) else 0
-    first_ms = table.rows["first_ms"][: len(table)].copy()
-    return History(table.spec, first, first_ms, row_of, flat, instants, outcomes, start_ms, end_ms)
+    return History(spec, touchpoints, active, outcomes, draw_instants(touchpoints, active, spec, seed=seed))

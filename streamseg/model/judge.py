@@ -18,8 +18,11 @@ from streamseg.model import past_rate
 from streamseg.model.behaviours import Behaviours
 from streamseg.model.calibrate import Calibration, Origin, fit_platt, ratio
 from streamseg.model.evaluate import Evaluation, ece, evaluate
-from streamseg.model.history import History, replay_scores
+from streamseg.model.forecaster import Forecasts
+from streamseg.model.history import History
+from streamseg.model.instants import Instants
 from streamseg.model.network import Network
+from streamseg.model.replay import replay_scores
 from streamseg.model.scorer import NetworkScorer
 
 _NO_BEHAVIOURS = Behaviours(names=("all",), centres=np.zeros((1, 3)), mean=np.zeros(3), scale=np.ones(3))
@@ -32,19 +35,13 @@ class Trial:
 
     history: History
     origin: Origin
-    which: Int64Array
-    """(N,) indexes of instants."""
+    instants: Instants
     actual: Int64Array
     """(N,) outcome days in the origin's horizon."""
     spend: Float64Array
     """(N,) net spend in it."""
     half: NDArray[np.bool_]
     """(N,) a map for these customers is fitted on the others, and the other way round."""
-
-    @property
-    def is_touch(self) -> NDArray[np.bool_]:
-        """(N,) scored just after a touchpoint; the rest at due boundaries."""
-        return self.history.instants.is_touch[self.which]
 
 
 def set_trial(history: History, origin: Origin) -> Trial:
@@ -53,20 +50,19 @@ def set_trial(history: History, origin: Origin) -> Trial:
     Raises:
         ConfigError: If there is none.
     """
-    instants = history.instants
-    inside = (instants.instant_ms >= origin.origin_ms) & (instants.instant_ms <= origin.until_ms)
-    which = np.flatnonzero(inside)
-    if not len(which):
+    drawn_ms = history.instants.instant_ms
+    instants = history.instants.take((drawn_ms >= origin.origin_ms) & (drawn_ms <= origin.until_ms))
+    if not len(instants):
         raise ConfigError(
             f"nothing to judge a model on: no customer could be scored between {origin.origin_ms} and "
             f"{origin.until_ms} ms; give a longer history"
         )
-    customer, instant_ms = instants.customer[which], instants.instant_ms[which]
+    customer, instant_ms = instants.customer, instants.instant_ms
     span_ms = round(origin.horizon_days * DAY_MS)
     return Trial(
         history=history,
         origin=origin,
-        which=which,
+        instants=instants,
         actual=history.outcomes.count(customer, instant_ms, span_ms),
         spend=history.outcomes.net_spend(customer, instant_ms, span_ms),
         half=customer % 2 == 0,
@@ -81,19 +77,20 @@ def calibrate(
     Returns:
         The map to serve with over `horizon_days`, the candidate's figures, and its ECE by kind of instant.
     """
-    everyone = np.ones(len(trial.which), np.bool_)
+    everyone = np.ones(len(trial.instants), np.bool_)
     served = replace(_fit_map(network, trial, everyone), horizon_days=horizon_days)
-    churn = np.empty(len(trial.which))
-    outcomes = np.empty(len(trial.which))
+    churn = np.empty(len(trial.instants))
+    outcomes = np.empty(len(trial.instants))
     for half in (trial.half, ~trial.half):
         if half.any() and (~half).any():
-            churn[half], outcomes[half], _ = _forecast(network, trial, half, _fit_map(network, trial, ~half))
+            found = _forecast(network, trial, half, _fit_map(network, trial, ~half))
         else:
-            churn[half], outcomes[half], _ = _forecast(network, trial, half, Calibration(trial.origin.horizon_days))
+            found = _forecast(network, trial, half, Calibration(trial.origin.horizon_days))
+        churn[half], outcomes[half] = found.none, found.count
     figures = evaluate(churn, outcomes, trial.actual)
     by_kind = {
         f"candidate.ece_{name}": ece(1.0 - churn[kind], (trial.actual[kind] > 0).astype(np.float64))
-        for name, kind in (("touch", trial.is_touch), ("due", ~trial.is_touch))
+        for name, kind in (("touch", trial.instants.is_touch), ("due", ~trial.instants.is_touch))
     }
     return served, figures, by_kind
 
@@ -104,15 +101,14 @@ def judge_past_rate(trial: Trial) -> Evaluation:
     known = np.flatnonzero(history.first_ms < trial.origin.origin_ms)
     at = np.full(len(known), trial.origin.origin_ms)
     model = past_rate.fit(*_past(history, known, at))
-    instants = history.instants.take(trial.which)
-    past = _past(history, instants.customer, instants.instant_ms)
+    past = _past(history, trial.instants.customer, trial.instants.instant_ms)
     return evaluate(*model.forecast(*past, trial.origin.horizon_days), trial.actual)
 
 
 def judge_incumbent(scorer: NetworkScorer, trial: Trial) -> Evaluation:
     """Measure the model that serves. It may have seen part of these outcomes: then it looks better than it is."""
-    found = replay_scores(scorer.over(trial.origin.horizon_days), trial.history, trial.which)
-    return evaluate(found["churn"], found["outcomes"], trial.actual)
+    found = replay_scores(scorer.over(trial.origin.horizon_days), trial.history, trial.instants)
+    return evaluate(found.none, found.count, trial.actual)
 
 
 def _past(history: History, customer: Int64Array, instant_ms: Int64Array) -> tuple[Float64Array, Float64Array]:
@@ -123,21 +119,18 @@ def _past(history: History, customer: Int64Array, instant_ms: Int64Array) -> tup
 
 def _fit_map(network: Network, trial: Trial, rows: NDArray[np.bool_]) -> Calibration:
     plain = Calibration(horizon_days=trial.origin.horizon_days)
-    _, outcomes, value = _forecast(network, trial, rows, plain)
-    level = ratio(float(trial.actual[rows].sum()), float(outcomes.sum()))
-    value_level = ratio(float(trial.spend[rows].sum()), level * float(value.sum()))
+    found = _forecast(network, trial, rows, plain)
+    level = ratio(float(trial.actual[rows].sum()), float(found.count.sum()))
+    value_level = ratio(float(trial.spend[rows].sum()), level * float(found.value.sum()))
     levelled = replace(plain, level=level, value_level=value_level)
     if not trial.origin.complete:  # a slope found on a shorter horizon says nothing about the longer one
         return levelled.halfway()
     # The level first: it stands inside the closed form of P(none), so the slope is fitted to what it leaves.
-    churn, _, _ = _forecast(network, trial, rows, levelled)
+    churn = _forecast(network, trial, rows, levelled).none
     slope, offset = fit_platt(churn, trial.actual[rows] == 0)
     return replace(levelled, slope=slope, offset=offset).halfway()
 
 
-def _forecast(
-    network: Network, trial: Trial, rows: NDArray[np.bool_], calibration: Calibration
-) -> tuple[Float64Array, Float64Array, Float64Array]:
+def _forecast(network: Network, trial: Trial, rows: NDArray[np.bool_], calibration: Calibration) -> Forecasts:
     scorer = NetworkScorer(network, calibration=calibration, behaviours=_NO_BEHAVIOURS, digest="0" * 64)
-    found = replay_scores(scorer, trial.history, trial.which[rows])
-    return found["churn"], found["outcomes"], found["value"]
+    return replay_scores(scorer, trial.history, trial.instants.take(rows))

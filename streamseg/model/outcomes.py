@@ -62,6 +62,10 @@ class Outcomes:
         """Outcome days of all customers together."""
         return len(self._day_first)
 
+    def position(self, customer: Int64Array, instant_ms: Int64Array) -> Int64Array:
+        """(N,) how many touchpoints, by customer and time, come before the customer's first one after t."""
+        return np.searchsorted(self._all, self._key(customer, instant_ms), side="right")
+
     def count(self, customer: Int64Array, instant_ms: Int64Array, horizon_ms: int) -> Int64Array:
         """(N,) distinct UTC days with an outcome in (t, t + horizon]; `horizon_ms` at least one day."""
         # Days are disjoint intervals in order, so: those begun by t + h, less those ended by t.

@@ -20,9 +20,10 @@ from streamseg.model.behaviours import Behaviours, axes, cluster
 from streamseg.model.calibrate import Calibration, choose_origin
 from streamseg.model.evaluate import Evaluation, Verdict, gate
 from streamseg.model.fit import Progress, fit
-from streamseg.model.history import History, collect, replay_scores
+from streamseg.model.history import History, collect
 from streamseg.model.judge import calibrate, judge_incumbent, judge_past_rate, set_trial
 from streamseg.model.network import Network
+from streamseg.model.replay import replay_scores
 from streamseg.model.scorer import NetworkScorer
 from streamseg.wire.batch import TouchpointBatch
 
@@ -149,9 +150,9 @@ def _fit(history: History, until_ms: int, plan: TrainingPlan, stage: str, progre
 
 def _behaviours(network: Network, history: History, calibration: Calibration, seed: int) -> Behaviours:
     """Cluster the customers by what is expected of each at the last boundary he was due."""
-    due = np.flatnonzero(~history.instants.is_touch)
-    newest = due[np.append(np.diff(history.instants.customer[due]) != 0, True)]
+    due = history.instants.take(~history.instants.is_touch)
+    newest = due.take(np.append(np.diff(due.customer) != 0, True))
     one = Behaviours(names=("all",), centres=np.zeros((1, 3)), mean=np.zeros(3), scale=np.ones(3))
     scorer = NetworkScorer(network, calibration=calibration, behaviours=one, digest="0" * 64)
     found = replay_scores(scorer, history, newest)
-    return cluster(axes(found["churn"], found["outcomes"], found["value"]), seed=seed)
+    return cluster(axes(found.none, found.count, found.value), seed=seed)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from streamseg.core.features import FEATURES
 from streamseg.core.spec import CoreSpec
 from streamseg.errors import ConfigError
 from streamseg.model.fit import _Folds, fit, horizon_grid, label
@@ -91,8 +92,8 @@ def test_a_history_without_instants_is_refused() -> None:
 
 def test_folds_are_no_longer_than_two_blocks_and_gradients_stop_at_the_cut() -> None:
     history = collect(some_shoppers(10, 900), CoreSpec())
-    network = Network(history.closed.shape[1], 25, encoder="lstm", hidden=4)
-    folds = _Folds(history, history.instants, network)
+    network = Network(len(FEATURES), 25, encoder="lstm", hidden=4)
+    folds = _Folds(history, history.instants)
     batch = np.arange(len(folds.starts))
     chunks = folds.chunks(batch, 13)
     assert chunks[-1].end <= 52

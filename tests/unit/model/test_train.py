@@ -14,8 +14,9 @@ from streamseg.errors import ConfigError
 from streamseg.model.artifact import load
 from streamseg.model.calibrate import Calibration, choose_origin
 from streamseg.model.fit import fit
-from streamseg.model.history import collect, replay_scores
+from streamseg.model.history import collect
 from streamseg.model.judge import calibrate, set_trial
+from streamseg.model.replay import replay_scores
 from streamseg.model.scorer import NetworkScorer
 from streamseg.model.train import Trained, TrainingPlan, train
 from streamseg.wire.batch import TouchpointBatch
@@ -60,7 +61,7 @@ def test_a_network_that_promises_twice_too_much_is_brought_half_way_back() -> No
     network.b_out.data[0] += math.log(2.0)
     boastful, _, _ = calibrate(network, trial, horizon_days=28.0)
     scorer = NetworkScorer(network, calibration=Calibration(28.0), behaviours=CENTRES, digest="0" * 64)
-    promised = replay_scores(scorer, history, trial.which)["outcomes"].sum()
+    promised = replay_scores(scorer, history, trial.instants).count.sum()
     assert promised > 1.3 * trial.actual.sum()
     assert boastful.level == pytest.approx((trial.actual.sum() / promised) ** 0.5, rel=0.01)
     assert boastful.level < honest.level
