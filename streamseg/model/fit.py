@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -17,18 +16,15 @@ from torch.nn import functional
 
 from streamseg.core.features import FEATURES
 from streamseg.core.scores import Float32Array
-from streamseg.core.windows import DAY_MS, Int64Array
+from streamseg.core.windows import DAY_MS
 from streamseg.errors import ConfigError
+from streamseg.model.folds import Folds
 from streamseg.model.history import History
 from streamseg.model.instants import Instants
 from streamseg.model.network import Forecast, Network, log_likelihood, log_mean
 from streamseg.model.optimise import OneCycleAdamW
 from streamseg.wire.vocabulary import TYPES
 
-TRUNCATION = 13
-"""Windows through which gradients flow; a longer reach bought about 1 % on public data and costs memory."""
-SEQUENCES = 128
-"""Folds in one minibatch."""
 LEARNING_RATE = 3e-3
 CLIP_NORM = 1.0
 SCALED_BY = 65_536
@@ -83,10 +79,21 @@ def fit(
     encoder: str,
     hidden: int,
     epochs: int,
+    max_steps: int,
     seed: int,
     progress: Callable[[float], None],
 ) -> Network:
     """Train a network on every instant whose shortest horizon ends by `until_ms`.
+
+    Args:
+        history: What is learnt from.
+        until_ms: Nothing after it is looked at, milliseconds UTC.
+        horizon_days: The longest horizon of the labels.
+        encoder, hidden: The network's.
+        epochs: Passes over the history, where it is small enough for so many.
+        max_steps: Steps of the optimiser: a larger history is passed fewer times, but at least once.
+        seed: Of weights and order.
+        progress: Called with the share done, 0 to 1.
 
     Raises:
         ConfigError: If there is nothing to learn from.
@@ -103,19 +110,19 @@ def fit(
     labels = label(history, instants, horizons, until_ms)
     network = Network(len(FEATURES), len(TYPES), encoder=encoder, hidden=hidden, seed=seed)
     _set_scales(network, history, instants, labels, horizons)
-    folds = _Folds(history, instants)
+    folds = Folds(history, instants)
     random = np.random.default_rng(seed)
-    chunks = folds.count_chunks()
+    steps = folds.count_steps()
+    epochs = max(1, min(epochs, max_steps // steps))
     optimiser = OneCycleAdamW(
-        network.parameters(), rate=LEARNING_RATE, weight_decay=WEIGHT_DECAY, clip_norm=CLIP_NORM, steps=epochs * chunks
+        network.parameters(), rate=LEARNING_RATE, weight_decay=WEIGHT_DECAY, clip_norm=CLIP_NORM, steps=epochs * steps
     )
-    mean_weight = float(labels.weight.sum()) / max(chunks, 1)
+    mean_weight = float(labels.weight.sum()) / steps
     grid = torch.tensor(horizons)
     for epoch in range(epochs):
-        for batch in folds.batches(random):
-            # A random first cut, so that no window is always the one through which no gradient flows.
+        for batch, chunks in folds.passes(random):
             state: Tensor | None = None
-            for chunk in folds.chunks(batch, int(random.integers(1, TRUNCATION + 1))):
+            for chunk in chunks:
                 states, state = folds.unroll(network, batch, chunk, state)
                 if not len(chunk.instants):
                     continue
@@ -192,80 +199,3 @@ def _loss(forecast: Forecast, labels: Labels, which: Tensor, horizons: Tensor) -
     spend = (0.5 * misfit.square() + forecast.spend_log_sigma) * labels.has_spend[which]
     types = functional.cross_entropy(forecast.type_logits, labels.next_type[which], ignore_index=-1, reduction="none")
     return ((counts + SPEND_WEIGHT * spend + TYPE_WEIGHT * types) * labels.weight[which]).sum()
-
-
-@dataclass(frozen=True, slots=True)
-class _Chunk:
-    """Windows `begin` ... `end` - 1 of a minibatch of folds, and the instants that are scored within them."""
-
-    begin: int
-    end: int
-    instants: Tensor
-    step: Tensor
-    """(M,) how many of the chunk's windows are folded in before the instant."""
-    sequence: Tensor
-    """(M,) which fold of the minibatch."""
-
-
-class _Folds:
-    """The folds that the worker would make, one for each customer and start, each with its instants.
-
-    Instants in one block of windows share a start, and those of the next block too where nothing lies before; so every
-    instant belongs to exactly one fold, and a fold is at most 52 windows long.
-    """
-
-    def __init__(self, history: History, instants: Instants) -> None:
-        self._history, self._instants = history, instants
-        start = history.start(instants.customer, instants.window)
-        order = np.lexsort((instants.window, start, instants.customer))
-        changes = (np.diff(instants.customer[order]) != 0) | (np.diff(start[order]) != 0)
-        self._bounds = np.concatenate(([0], np.flatnonzero(changes) + 1, [len(order)]))
-        self._order = order
-        heads = order[self._bounds[:-1]]
-        self._customer, self.starts = instants.customer[heads], start[heads]
-        self._steps = (instants.window - start)[order]
-        self._lengths = self._steps[self._bounds[1:] - 1]
-
-    def batches(self, random: np.random.Generator) -> list[Int64Array]:
-        """Folds in minibatches, of about equal length each, in random order."""
-        order = np.argsort(self._lengths + random.uniform(0.0, TRUNCATION, len(self._lengths)), kind="stable")
-        pieces = np.array_split(order, -(-len(order) // SEQUENCES))
-        return [pieces[i] for i in random.permutation(len(pieces))]
-
-    def count_chunks(self) -> int:
-        """About how many chunks with instants a pass has: the number of its steps."""
-        return sum(len(self.chunks(batch, TRUNCATION)) for batch in self.batches(np.random.default_rng(0)))
-
-    def chunks(self, batch: Int64Array, first: int) -> list[_Chunk]:
-        """Cut a minibatch into pieces of `TRUNCATION` windows, the first one of `first`."""
-        sizes = self._bounds[batch + 1] - self._bounds[batch]
-        sequence = np.repeat(np.arange(len(batch)), sizes)
-        within = np.arange(len(sequence)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        at = np.repeat(self._bounds[batch], sizes) + within
-        steps = self._steps[at]
-        longest = int(steps.max())
-        cuts = [0, *range(first, longest + 1, TRUNCATION), longest + 1]
-        chunks = []
-        for begin, end in pairwise(cuts):
-            inside = np.flatnonzero((steps >= begin) & (steps < end))
-            picked = (self._order[at[inside]], steps[inside] - begin, sequence[inside])
-            chunks.append(_Chunk(begin, end, *(torch.from_numpy(one) for one in picked)))
-        return chunks
-
-    def z(self, network: Network, chunk: _Chunk) -> Tensor:
-        """(M, F) standardised features of the running window at the chunk's instants."""
-        x = self._history.features(self._instants.take(chunk.instants.numpy()))
-        return network.standardise(torch.from_numpy(x))
-
-    def unroll(self, network: Network, batch: Int64Array, chunk: _Chunk, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        """States before each window of the chunk, (W, B, S), and the one after it, cut off from the past."""
-        if state is None:
-            state = torch.zeros(len(batch), network.state_size)
-        # Behind a fold's end its windows go on: no instant looks there.
-        start = self.starts[batch] + chunk.begin
-        x = self._history.closed_features(self._customer[batch], start, chunk.end - chunk.begin)
-        projected = network.project(network.standardise(torch.from_numpy(x)))  # (W, B, gates * H)
-        states = [state]
-        for step in projected:
-            states.append(network.step(states[-1], step))
-        return torch.stack(states[:-1]), states[-1].detach()

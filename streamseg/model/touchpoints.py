@@ -6,8 +6,10 @@ withdrawal of consent. Ids of touchpoints are forgotten as the batches pass by: 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -51,11 +53,10 @@ def gather(batches: Iterable[TouchpointBatch]) -> Touchpoints:
     Touchpoints before a withdrawal of consent are left out, and so are customers who have not given it again. Of
     equal event ids of a customer the earliest touchpoint stays, however far apart they are.
     """
-    number: dict[bytes, int] = {}
+    number: defaultdict[bytes, int] = defaultdict(count().__next__)
     parts: dict[str, list[NDArray[Any]]] = {name: [np.empty(0, np.int64)] for name in ("customer", *_KEPT, *_JUDGED)}
     for batch in batches:
-        numbers = (number.setdefault(one, len(number)) for one in batch.customer_id)
-        parts["customer"].append(np.fromiter(numbers, np.int64, len(batch)))
+        parts["customer"].append(np.fromiter(map(number.__getitem__, batch.customer_id), np.int64, len(batch)))
         for name in (*_KEPT, *_JUDGED):
             parts[name].append(getattr(batch, name))
     # Without the empty first part, where there is another one: it would widen every column to its own type.

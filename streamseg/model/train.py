@@ -45,6 +45,8 @@ class TrainingPlan:
     """Units of the recurrent layer."""
     epochs: int = 16
     """Passes over the history, in each of the two fits."""
+    max_steps: int = 4_000
+    """Steps of the optimiser in each fit: a larger history is passed fewer times, but at least once."""
     seed: int = 0
 
 
@@ -143,6 +145,7 @@ def _fit(history: History, until_ms: int, plan: TrainingPlan, stage: str, progre
         encoder=plan.encoder,
         hidden=plan.hidden,
         epochs=plan.epochs,
+        max_steps=plan.max_steps,
         seed=plan.seed,
         progress=lambda share: progress(stage, share),
     )

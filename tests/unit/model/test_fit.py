@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from torch import Tensor
 from streamseg.core.features import FEATURES
 from streamseg.core.spec import CoreSpec
 from streamseg.errors import ConfigError
-from streamseg.model.fit import _Folds, fit, horizon_grid, label
+from streamseg.model.fit import fit, horizon_grid, label
+from streamseg.model.folds import Folds
 from streamseg.model.history import History, collect
 from streamseg.model.network import Network
 from streamseg.model.optimise import OneCycleAdamW, one_cycle
@@ -20,7 +22,15 @@ from streamseg.wire.vocabulary import TYPE_CODES
 from tests.unit.model.simulated import DAY_MS, START_MS, a_batch, some_shoppers
 
 
-def fitted(history: History, *, seed: int = 0, until_ms: int | None = None, epochs: int = 2) -> Network:
+def fitted(
+    history: History,
+    *,
+    seed: int = 0,
+    until_ms: int | None = None,
+    epochs: int = 2,
+    max_steps: int = 1_000,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Network:
     return fit(
         history,
         until_ms=until_ms or history.end_ms,
@@ -28,8 +38,9 @@ def fitted(history: History, *, seed: int = 0, until_ms: int | None = None, epoc
         encoder="lstm",
         hidden=4,
         epochs=epochs,
+        max_steps=max_steps,
         seed=seed,
-        progress=lambda share: None,
+        progress=progress,
     )
 
 
@@ -81,6 +92,18 @@ def _same_weights(one: Network, two: Network) -> bool:
     return all(torch.equal(value, two.state_dict()[name]) for name, value in one.state_dict().items())
 
 
+@pytest.mark.parametrize(("max_passes", "passes"), [(9.0, 3), (2.5, 2), (0.1, 1)])
+def test_a_history_too_large_for_all_the_passes_is_passed_fewer_times_but_at_least_once(
+    max_passes: float, passes: int
+) -> None:
+    history = collect(some_shoppers(150, 100), CoreSpec())
+    fitting = history.instants.take(history.instants.instant_ms + 7 * DAY_MS <= history.end_ms)
+    steps = Folds(history, fitting).count_steps()
+    told: list[float] = []
+    fitted(history, epochs=3, max_steps=int(max_passes * steps), progress=told.append)
+    assert told == [share / passes for share in range(passes + 1)]
+
+
 def test_a_history_without_instants_is_refused() -> None:
     history = collect(some_shoppers(5, 10), CoreSpec())
     with pytest.raises(ConfigError) as refused:
@@ -93,7 +116,7 @@ def test_a_history_without_instants_is_refused() -> None:
 def test_folds_are_no_longer_than_two_blocks_and_gradients_stop_at_the_cut() -> None:
     history = collect(some_shoppers(10, 900), CoreSpec())
     network = Network(len(FEATURES), 25, encoder="lstm", hidden=4)
-    folds = _Folds(history, history.instants)
+    folds = Folds(history, history.instants)
     batch = np.arange(len(folds.starts))
     chunks = folds.chunks(batch, 13)
     assert chunks[-1].end <= 52

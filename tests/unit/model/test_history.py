@@ -15,7 +15,7 @@ from streamseg.core.spec import CoreSpec
 from streamseg.core.steps import Steps
 from streamseg.core.table import CustomerTable
 from streamseg.model.calibrate import Calibration
-from streamseg.model.fit import _Folds
+from streamseg.model.folds import Folds
 from streamseg.model.history import collect
 from streamseg.model.instants import BOUNDARIES_PER_ACTIVE_WINDOW
 from streamseg.model.replay import replay_scores
@@ -262,7 +262,7 @@ def test_scores_of_a_history_are_those_of_the_workers_path_to_the_bit(days: int)
 def test_the_trainers_states_are_the_workers_states(encoder: str) -> None:
     history, scorer = collect(some_shoppers(25, 700), SPEC), a_scorer(encoder)
     network = scorer._network
-    folds = _Folds(history, history.instants)
+    folds = Folds(history, history.instants)
     trained = np.full(len(history.instants), np.nan)
     for batch in folds.batches(np.random.default_rng(1)):
         state = None

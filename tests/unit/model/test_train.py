@@ -53,6 +53,7 @@ def test_a_network_that_promises_twice_too_much_is_brought_half_way_back() -> No
         encoder="lstm",
         hidden=4,
         epochs=4,
+        max_steps=1_000,
         seed=0,
         progress=lambda share: None,
     )
