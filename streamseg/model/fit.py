@@ -258,7 +258,7 @@ class _Folds:
         steps = np.arange(chunk.begin, chunk.end)[:, None]
         # Behind a fold's end its last row is repeated: no instant looks there.
         rows = np.minimum(self._row[batch][None, :] + np.minimum(steps, self._lengths[batch]), len(self._closed) - 1)
-        projected = network.project(self._closed[torch.from_numpy(rows)])  # (W, B, gates * H)
+        projected = network.project(self._closed[torch.from_numpy(rows)])  # (W, B, P)
         states = [state]
         for step in projected:
             states.append(network.step(states[-1], step))

@@ -10,6 +10,7 @@ import pytest
 from streamseg.core.features import FEATURES
 from streamseg.model.behaviours import cluster
 from streamseg.model.calibrate import Calibration
+from streamseg.model.encoders import ENCODERS
 from streamseg.model.network import Network
 from streamseg.model.scorer import NetworkScorer
 from streamseg.wire.vocabulary import TYPES
@@ -26,7 +27,7 @@ def a_restless_network(encoder: str, digest: str) -> NetworkScorer:
     return NetworkScorer(network, calibration=Calibration(90.0), behaviours=cluster(points), digest=digest)
 
 
-@pytest.mark.parametrize("encoder", ["lstm", "gru"])
+@pytest.mark.parametrize("encoder", ENCODERS)
 def test_with_the_network_a_stream_in_batches_and_restarts_says_what_the_reference_says(encoder: str) -> None:
     records = render(seeded_moves(41, 90))
     scorer = a_restless_network(encoder, "ab" * 32)

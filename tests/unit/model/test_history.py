@@ -13,6 +13,7 @@ from streamseg.core.spec import CoreSpec
 from streamseg.core.steps import Steps
 from streamseg.core.table import CustomerTable
 from streamseg.model.calibrate import Calibration
+from streamseg.model.encoders import ENCODERS
 from streamseg.model.fit import _Folds
 from streamseg.model.history import collect, replay_scores
 from streamseg.model.scorer import churn_and_outcomes
@@ -114,7 +115,7 @@ def test_scores_of_a_history_are_those_of_the_workers_path_to_the_bit(days: int)
     assert {pair: served[pair] for pair in expected} == expected
 
 
-@pytest.mark.parametrize("encoder", ["lstm", "gru"])
+@pytest.mark.parametrize("encoder", ENCODERS)
 def test_the_trainers_states_are_the_workers_states(encoder: str) -> None:
     history, scorer = collect(some_shoppers(25, 700), SPEC), a_scorer(encoder)
     network = scorer._network
