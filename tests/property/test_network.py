@@ -41,3 +41,16 @@ def test_with_the_network_a_stream_in_batches_and_restarts_says_what_the_referen
     assert_same(oracle, program)
     kinds = Counter(said.payload["kind"] for said in oracle.said if said.payload and "kind" in said.payload)
     assert kinds["changed"] > 10
+
+
+def test_swaps_through_all_encoders_in_mid_stream_say_what_the_reference_says() -> None:
+    records = render(seeded_moves(43, 120))
+    scorers = [a_restless_network(name, f"{index}b" * 32) for index, name in enumerate(ENCODERS)]
+    oracle, program = OraclePartition(scorers[0]), ProgramPartition(scorers[0])
+    for turn, start in enumerate(range(0, len(records), 20)):
+        for partition in (oracle, program):
+            partition.swap(scorers[turn % len(scorers)])  # states of another size, too
+            partition.feed(records[start : start + 20])
+    assert_same(oracle, program)
+    origins = Counter(said.payload["origin"] for said in oracle.said if said.payload and "origin" in said.payload)
+    assert origins["reconcile"] > 0

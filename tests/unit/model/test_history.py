@@ -90,10 +90,10 @@ def test_no_touchpoints_give_an_empty_history() -> None:
     assert (history.customers, len(history.instants), history.outcomes.days) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("days", [120, 700])
-def test_scores_of_a_history_are_those_of_the_workers_path_to_the_bit(days: int) -> None:
+@pytest.mark.parametrize(("encoder", "days"), [("lstm", 120), *((name, 450) for name in ENCODERS)])
+def test_scores_of_a_history_are_those_of_the_workers_path_to_the_bit(encoder: str, days: int) -> None:
     (batch,) = some_shoppers(25, days)
-    history, scorer = collect([batch], SPEC), a_scorer()
+    history, scorer = collect([batch], SPEC), a_scorer(encoder)
     which = np.flatnonzero(~history.instants.is_touch)
     asked = history.instants.take(which)
     found = replay_scores(scorer, history, which)["churn"].tolist()
