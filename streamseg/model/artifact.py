@@ -29,7 +29,7 @@ from streamseg.model.network import Network
 from streamseg.model.scorer import NetworkScorer
 from streamseg.wire.vocabulary import TYPES
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 TOLERANCE: Final = 1e-5
 """How far the golden batch may move between two kinds of CPU, relative above 1 and absolute below."""
 GOLDEN_ROWS: Final = 8
@@ -102,7 +102,7 @@ def pack(
         window_origin_ms=spec.origin_ms,
         horizon_days=calibration.horizon_days,
         outcome_types=tuple(sorted(outcome_types)),
-        encoder=network.encoder,
+        encoder=network.encoder_name,
         hidden=network.hidden,
         data_from_ms=data_from_ms,
         data_until_ms=data_until_ms,

@@ -1,4 +1,4 @@
-"""The network in one file: a recurrent cell over window features, and closed-form heads over what it remembers.
+"""The network: an encoder over window features (encoders/), and closed-form heads over what it remembers.
 
 Arrives: window features (N, F) and packed states (N, S). Leaves: states, and the parameters of a forecast over any
 horizon. Knows neither customers nor time, and nothing of calibration.
@@ -14,10 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from streamseg.errors import ConfigError
+from streamseg.model.encoders import make, uniform
 
-GATES: Final = {"lstm": 4, "gru": 3}
-"""Encoders by name, and the gates of each."""
 HEAD: Final = 48
 EMBEDDING: Final = 16
 CLIP: Final = 6.0
@@ -54,37 +52,18 @@ class Forecast(NamedTuple):
 
 
 class Network(nn.Module):
-    """LSTM or GRU over windows, its input skipped into a two-layer head.
-
-    Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000; Cho et al. 2014. Written out in matrix
-    products, because a step is split: `project` needs no state, so training does it for all windows at once.
-    """
+    """An encoder over windows, its input skipped into a two-layer head."""
 
     def __init__(self, features: int, types: int, *, encoder: str, hidden: int, seed: int = 0) -> None:
         super().__init__()
-        if encoder not in GATES:
-            raise ConfigError(f"encoder is {encoder!r}; expected one of {', '.join(GATES)}")
-        self.features, self.types, self.encoder, self.hidden = features, types, encoder, hidden
-        # numpy's generator: torch's global one is shared with whoever else lives in the process.
+        self.features, self.types, self.encoder_name, self.hidden = features, types, encoder, hidden
         random = np.random.default_rng(seed)
-
-        def weight(rows: int, columns: int, gain: float = 1.0) -> nn.Parameter:
-            bound = gain / math.sqrt(rows)
-            return nn.Parameter(torch.from_numpy(random.uniform(-bound, bound, (rows, columns)).astype(np.float32)))
-
-        width = GATES[encoder] * hidden
-        self.w_input = weight(features, width)
-        self.w_state = weight(hidden, width)
-        self.bias = nn.Parameter(torch.zeros(width))
-        self.state_bias = nn.Parameter(torch.zeros(hidden))  # GRU: inside the reset gate
-        if encoder == "lstm":
-            # Gers et al. 2000; Jozefowicz et al. 2015: a forget gate that starts open lets gradients through at all.
-            self.bias.data[hidden : 2 * hidden] = 1.0
-        self.w_head = weight(hidden + features, HEAD)
+        self.encoder = make(encoder, features=features, hidden=hidden, random=random)
+        self.w_head = uniform(random, hidden + features, HEAD)
         self.b_head = nn.Parameter(torch.zeros(HEAD))
-        self.w_embedding = weight(HEAD, EMBEDDING)
+        self.w_embedding = uniform(random, HEAD, EMBEDDING)
         self.b_embedding = nn.Parameter(torch.zeros(EMBEDDING))
-        self.w_out = weight(EMBEDDING, 6 + types, gain=0.1)
+        self.w_out = uniform(random, EMBEDDING, 6 + types, gain=0.1)
         self.b_out = nn.Parameter(torch.zeros(6 + types))
         # Past the bottleneck: rates of heavy buyers are linear in the logarithms that they come from.
         self.w_skip = nn.Parameter(torch.zeros(features, 6 + types))
@@ -104,33 +83,20 @@ class Network(nn.Module):
 
     @property
     def state_size(self) -> int:
-        """S: h, then c for an LSTM."""
-        return self.hidden * (2 if self.encoder == "lstm" else 1)
+        """S: numbers kept of a customer between two windows."""
+        return self.encoder.state_size
 
     def standardise(self, x: Tensor) -> Tensor:
         """(..., F) raw -> (..., F) in deviations from the training mean."""
         return ((x - self.mean) / self.std).clamp(-CLIP, CLIP)
 
     def project(self, z: Tensor) -> Tensor:
-        """(..., F) standardised -> (..., gates * H): the part of a step that needs no state."""
-        return z @ self.w_input + self.bias
+        """(..., F) standardised -> (..., P): the part of a step that needs no state."""
+        return self.encoder.project(z)
 
     def step(self, state: Tensor, projected: Tensor) -> Tensor:
-        """(N, S), (N, gates * H) -> (N, S): one window is folded in."""
-        if self.encoder == "gru":
-            return self._gru(state, projected)
-        h, c = state[:, : self.hidden], state[:, self.hidden :]
-        gates = projected + h @ self.w_state  # (N, 4H): input, forget, candidate, output
-        i, f, g, o = gates.chunk(4, dim=1)
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        return torch.cat((torch.sigmoid(o) * torch.tanh(c), c), dim=1)
-
-    def _gru(self, h: Tensor, projected: Tensor) -> Tensor:
-        from_input = projected.split((2 * self.hidden, self.hidden), dim=1)  # (N, 2H), (N, H)
-        from_state = (h @ self.w_state).split((2 * self.hidden, self.hidden), dim=1)
-        reset, update = torch.sigmoid(from_input[0] + from_state[0]).chunk(2, dim=1)
-        candidate = torch.tanh(from_input[1] + reset * (from_state[1] + self.state_bias))
-        return update * h + (1.0 - update) * candidate
+        """(N, S), (N, P) -> (N, S): one window is folded in."""
+        return self.encoder.step(state, projected)
 
     def forecast(self, state: Tensor, z: Tensor) -> Forecast:
         """(N, S), (N, F) standardised -> N forecasts: a step over the running window, then the head on it."""
@@ -138,7 +104,7 @@ class Network(nn.Module):
 
     def head(self, state: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
         """(N, S), (N, F) standardised -> (N, 6 + T) raw outputs, (N, E) embedding: all that takes products."""
-        h = self.step(state, self.project(z))[:, : self.hidden]
+        h = self.encoder.read(self.step(state, self.project(z)))
         features = functional.silu(torch.cat((h, z), dim=1) @ self.w_head + self.b_head)  # (N, HEAD)
         embedding = torch.tanh(features @ self.w_embedding + self.b_embedding)  # (N, E)
         return embedding @ self.w_out + z @ self.w_skip + self.b_out, embedding

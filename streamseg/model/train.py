@@ -40,7 +40,7 @@ class TrainingPlan:
     horizon_days: float = 90.0
     """The churn horizon."""
     encoder: str = "lstm"
-    """`lstm` or `gru`."""
+    """One of `streamseg.model.encoders.ENCODERS`."""
     hidden: int = 32
     """Units of the recurrent layer."""
     epochs: int = 16

@@ -10,6 +10,7 @@ import pytest
 from streamseg.core.features import FEATURES
 from streamseg.model.behaviours import cluster
 from streamseg.model.calibrate import Calibration
+from streamseg.model.encoders import ENCODERS
 from streamseg.model.network import Network
 from streamseg.model.scorer import NetworkScorer
 from streamseg.wire.vocabulary import TYPES
@@ -26,7 +27,7 @@ def a_restless_network(encoder: str, digest: str) -> NetworkScorer:
     return NetworkScorer(network, calibration=Calibration(90.0), behaviours=cluster(points), digest=digest)
 
 
-@pytest.mark.parametrize("encoder", ["lstm", "gru"])
+@pytest.mark.parametrize("encoder", ENCODERS)
 def test_with_the_network_a_stream_in_batches_and_restarts_says_what_the_reference_says(encoder: str) -> None:
     records = render(seeded_moves(41, 90))
     scorer = a_restless_network(encoder, "ab" * 32)
@@ -40,3 +41,16 @@ def test_with_the_network_a_stream_in_batches_and_restarts_says_what_the_referen
     assert_same(oracle, program)
     kinds = Counter(said.payload["kind"] for said in oracle.said if said.payload and "kind" in said.payload)
     assert kinds["changed"] > 10
+
+
+def test_swaps_through_all_encoders_in_mid_stream_say_what_the_reference_says() -> None:
+    records = render(seeded_moves(43, 120))
+    scorers = [a_restless_network(name, f"{index}b" * 32) for index, name in enumerate(ENCODERS)]
+    oracle, program = OraclePartition(scorers[0]), ProgramPartition(scorers[0])
+    for turn, start in enumerate(range(0, len(records), 20)):
+        for partition in (oracle, program):
+            partition.swap(scorers[turn % len(scorers)])  # states of another size, too
+            partition.feed(records[start : start + 20])
+    assert_same(oracle, program)
+    origins = Counter(said.payload["origin"] for said in oracle.said if said.payload and "origin" in said.payload)
+    assert origins["reconcile"] > 0

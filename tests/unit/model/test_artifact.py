@@ -18,6 +18,7 @@ from streamseg.model import artifact
 from streamseg.model.artifact import load, pack, read_manifest
 from streamseg.model.behaviours import cluster
 from streamseg.model.calibrate import Calibration
+from streamseg.model.encoders import ENCODERS
 from streamseg.model.network import Network
 from streamseg.wire.vocabulary import TYPES
 
@@ -61,7 +62,7 @@ def refusal(data: bytes, spec: WindowSpec = WEEKS) -> str:
     return str(refused.value)
 
 
-@pytest.mark.parametrize("encoder", ["lstm", "gru"])
+@pytest.mark.parametrize("encoder", ENCODERS)
 def test_a_model_that_was_packed_and_loaded_gives_the_same_scores_to_the_bit(encoder: str) -> None:
     data = packed(a_network(encoder))
     one, two = load(data, spec=WEEKS), load(data, spec=WEEKS)
@@ -120,8 +121,8 @@ def test_a_changed_manifest_is_refused() -> None:
 
 
 def test_another_format_is_refused() -> None:
-    assert refusal(reworked(packed(), format_version=2)) == (
-        "model format is 2; this program reads 1: train a new model with `streamseg train`"
+    assert refusal(reworked(packed(), format_version=1)) == (
+        "model format is 1; this program reads 2: train a new model with `streamseg train`"
     )
 
 
@@ -156,12 +157,12 @@ def test_other_windows_are_refused(spec: WindowSpec) -> None:
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_weights_that_are_not_finite_are_refused_on_both_ways(value: float) -> None:
     network = a_network()
-    network.w_state.data[0, 0] = value
-    sentence = "model tensor w_state holds 1 non-finite numbers; train a new model with `streamseg train`"
+    network.w_head.data[0, 0] = value
+    sentence = "model tensor w_head holds 1 non-finite numbers; train a new model with `streamseg train`"
     with pytest.raises(ConfigError) as refused:
         packed(network)
     assert str(refused.value) == sentence
-    assert refusal(reworked(packed(), tensors={"w_state": network.w_state.detach().numpy()})) == sentence
+    assert refusal(reworked(packed(), tensors={"w_head": network.w_head.detach().numpy()})) == sentence
 
 
 def test_a_model_that_does_not_compute_what_it_did_is_refused() -> None:
@@ -175,11 +176,11 @@ def test_a_model_that_does_not_compute_what_it_did_is_refused() -> None:
 
 
 def test_a_missing_or_misshapen_tensor_is_refused() -> None:
-    message = refusal(reworked(packed(), tensors={"w_state": np.zeros((2, 2), np.float32)}))
+    message = refusal(reworked(packed(), tensors={"encoder.w_state": np.zeros((2, 2), np.float32)}))
     assert message.startswith("model artefact is malformed (")
-    assert "w_state" in message
+    assert "encoder.w_state" in message
     assert refusal(reworked(packed(), encoder="gru")).startswith("model artefact is malformed (")
-    assert refusal(reworked(packed(), encoder="rnn")) == "encoder is 'rnn'; expected one of lstm, gru"
+    assert refusal(reworked(packed(), encoder="mlp")) == "encoder is 'mlp'; expected one of lstm, gru, rnn, attention"
     assert refusal(reworked(packed(), mood="good")).startswith("model artefact is malformed (")
 
 

@@ -15,6 +15,7 @@ from streamseg.core.spec import CoreSpec
 from streamseg.core.steps import Steps
 from streamseg.core.table import CustomerTable
 from streamseg.model.calibrate import Calibration
+from streamseg.model.encoders import ENCODERS
 from streamseg.model.folds import Folds
 from streamseg.model.history import collect
 from streamseg.model.instants import BOUNDARIES_PER_ACTIVE_WINDOW
@@ -232,10 +233,10 @@ def test_no_touchpoints_give_an_empty_history() -> None:
     assert (history.customers, len(history.instants), history.outcomes.days) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("days", [120, 700])
-def test_scores_of_a_history_are_those_of_the_workers_path_to_the_bit(days: int) -> None:
+@pytest.mark.parametrize(("encoder", "days"), [("lstm", 120), *((name, 450) for name in ENCODERS)])
+def test_scores_of_a_history_are_those_of_the_workers_path_to_the_bit(encoder: str, days: int) -> None:
     batch = clocked(some_shoppers(25, days)[0])
-    history, scorer = collect([batch], SPEC), a_scorer()
+    history, scorer = collect([batch], SPEC), a_scorer(encoder)
     asked = history.instants.take(~history.instants.is_touch)
     found = replay_scores(scorer, history, asked).none.tolist()
     asked_of = [history.customer_ids[who] for who in asked.customer.tolist()]
@@ -258,7 +259,7 @@ def test_scores_of_a_history_are_those_of_the_workers_path_to_the_bit(days: int)
     assert {pair: scored[pair] for pair in expected} == expected
 
 
-@pytest.mark.parametrize("encoder", ["lstm", "gru"])
+@pytest.mark.parametrize("encoder", ENCODERS)
 def test_the_trainers_states_are_the_workers_states(encoder: str) -> None:
     history, scorer = collect(some_shoppers(25, 700), SPEC), a_scorer(encoder)
     network = scorer._network

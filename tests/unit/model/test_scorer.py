@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from streamseg.core.features import FEATURES, GROUPS
 from streamseg.core.scores import Float32Array, Scores
 from streamseg.model.calibrate import Calibration
+from streamseg.model.encoders import ENCODERS
 from tests.unit.model.scorers import CENTRES, a_scorer
 
 
-def some_rows(n: int, seed: int = 0, hidden: int = 8) -> tuple[Float32Array, Float32Array]:
+def some_rows(n: int, seed: int = 0, state_size: int = 16) -> tuple[Float32Array, Float32Array]:
     random = np.random.default_rng(seed)
-    state = random.uniform(-1.0, 1.0, (n, 2 * hidden)).astype(np.float32)
+    state = random.uniform(-1.0, 1.0, (n, state_size)).astype(np.float32)
     return state, random.normal(size=(n, len(FEATURES))).astype(np.float32)
 
 
@@ -29,9 +30,10 @@ def columns(scores: Scores) -> np.ndarray:
 
 @pytest.mark.parametrize("hidden", [8, 32, 33])
 @pytest.mark.parametrize("n", [1, 2, 255, 256, 257, 700])
-def test_no_row_changes_by_a_bit_over_positions_fills_and_batch_sizes(n: int, hidden: int) -> None:
-    scorer = a_scorer(hidden=hidden)
-    state, x = some_rows(n, hidden=hidden)
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_no_row_changes_by_a_bit_over_positions_fills_and_batch_sizes(encoder: str, n: int, hidden: int) -> None:
+    scorer = a_scorer(encoder, hidden=hidden)
+    state, x = some_rows(n, state_size=scorer.state_size)
     order = np.random.default_rng(n).permutation(n)
     scored, advanced = columns(scorer.score(state, x)), scorer.advance(state, x)
     assert np.array_equal(columns(scorer.score(state[order], x[order])), scored[order])
