@@ -64,6 +64,10 @@ class Outcomes:
         """Outcome days of all customers together."""
         return len(self._day_first)
 
+    def position(self, customer: Int64Array, instant_ms: Int64Array) -> Int64Array:
+        """(N,) how many touchpoints, by customer and time, come before the customer's first one after t."""
+        return np.searchsorted(self._all, self._key(customer, instant_ms), side="right")
+
     def count(self, customer: Int64Array, instant_ms: Int64Array, horizon_ms: int) -> Int64Array:
         """(N,) distinct UTC days with an outcome in (t, t + horizon]; `horizon_ms` at least one day."""
         # Days are disjoint intervals in order, so: those begun by t + h, less those ended by t.
@@ -89,9 +93,8 @@ class Outcomes:
 
     def past_spend(self, customer: Int64Array, instant_ms: Int64Array) -> Float64Array:
         """(N,) money paid at or before t in touchpoints of any type; what was given back is not subtracted."""
-        start = np.searchsorted(self._all, self._key(customer, np.full_like(instant_ms, self._zero_ms)))
-        stop = np.searchsorted(self._all, self._key(customer, instant_ms), side="right")
-        return (self._spent[stop] - self._spent[start]) / 1e6
+        start = self.position(customer, np.full_like(instant_ms, self._zero_ms))
+        return (self._spent[self.position(customer, instant_ms)] - self._spent[start]) / 1e6
 
     def gross_spend(self, customer: Int64Array, instant_ms: Int64Array, horizon_ms: int) -> Float64Array:
         """(N,) money paid in outcomes in (t, t + horizon], base currency; what was given back is not subtracted."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 
 import numpy as np
 
 from streamseg.core.scores import Float64Array
 from streamseg.model.classical.past import Past
+from streamseg.wire.batch import TouchpointBatch
 
 Behave = Callable[[np.random.Generator], Float64Array]
 """Draws one customer: the days of the purchases after the first, ascending."""
@@ -40,3 +42,9 @@ def simulate(behave: Behave, age_days: Float64Array, horizon_days: float, *, see
 def until_day(rate: float, end_days: float, random: np.random.Generator) -> Float64Array:
     """A Poisson process up to a day."""
     return np.sort(random.uniform(0.0, end_days, random.poisson(rate * end_days)))
+
+
+def cut_off(batch: TouchpointBatch, until_ms: int) -> TouchpointBatch:
+    """The touchpoints of a batch in order of time, up to and with an instant."""
+    n = int(np.searchsorted(batch.event_ms, until_ms, side="right"))
+    return TouchpointBatch(**{column.name: getattr(batch, column.name)[:n] for column in fields(TouchpointBatch)})
