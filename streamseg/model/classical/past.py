@@ -62,13 +62,10 @@ def past_of(history: History, customer: Int64Array, instant_ms: Int64Array) -> P
 
 
 def past_from_features(x: Float32Array) -> Past:
-    """Read the same off (N, F) input rows, all that a scorer sees.
-
-    Their age counts from the first touchpoint, so T and t_x are too long by what came before the first outcome.
-    """
+    """Read the same off (N, F) input rows, all that a scorer sees; to five digits, for the rows are float32."""
     days = np.rint(_raw(x, "outcome_days"))
     ever = x[:, COLUMN["never_outcome"]] < 0.5
-    age_days = _raw(x, "age_days")
+    age_days = _raw(x, "outcome_age_days")
     last_days = np.clip(age_days - _raw(x, "outcome_recency_days"), 0.0, age_days)
     return Past(
         repeats=np.maximum(days - 1.0, 0.0),

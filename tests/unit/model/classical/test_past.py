@@ -45,15 +45,12 @@ def test_a_purchase_of_nothing_is_a_repeat_without_spend() -> None:
     assert numbers(past_on(history, 9.0)) == [1, 4, 9, 1, 0, 0]
 
 
-def test_an_input_row_and_the_history_say_the_same_of_who_began_by_buying() -> None:
+def test_an_input_row_and_the_history_say_the_same() -> None:
     history = collect(some_shoppers(150, 200), CoreSpec())
     instants = history.instants
     looked_up = past_of(history, instants.customer, instants.instant_ms)
     read_off = past_from_features(instants.x)
-    first_ms, _ = history.outcomes.first_and_last_ms(instants.customer, instants.instant_ms)
-    began_by_buying = first_ms == history.first_ms[instants.customer]
-    for same in (began_by_buying, ~looked_up.ever):
-        assert same.sum() > 100
-        for name in Past.__slots__:
-            one, other = getattr(looked_up, name)[same], getattr(read_off, name)[same]
-            assert other == pytest.approx(one, rel=1e-5, abs=1e-4), name
+    assert 100 < looked_up.ever.sum() < len(instants) - 100
+    for name in Past.__slots__:
+        one, other = getattr(looked_up, name), getattr(read_off, name)
+        assert other == pytest.approx(one, rel=1e-5, abs=1e-4), name
