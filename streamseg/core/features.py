@@ -35,6 +35,7 @@ FEATURES: Final[tuple[str, ...]] = (
     "window_rating",
     "window_rating_count",
     "age_days",
+    "outcome_age_days",
     "recency_days",
     "outcome_recency_days",
     "never_outcome",
@@ -84,7 +85,7 @@ GROUPS: Final[tuple[Group, ...]] = (
     _group("store_visits", "window_store_visit"),
     _group("support", "window_support_contact", "window_review", "window_rating", "window_rating_count"),
     _group("campaigns", "window_coupon_redeemed", "window_campaign_sent"),
-    _group("tenure", "age_days", "first_window"),
+    _group("tenure", "age_days", "outcome_age_days", "first_window"),
     Group("history", ()),
 )
 """`history` has no column: it stands for the hidden state, what earlier windows left behind. `elapsed`
@@ -110,6 +111,7 @@ def step_features(summary: Records, life: Records, instant_ms: Int64Array, spec:
 
     age_days = _days(instant_ms - life["first_ms"])
     ever = life["last_outcome_ms"] > 0
+    outcome_age = np.where(ever, _days(instant_ms - life["first_outcome_ms"]), age_days)
     since_outcome = np.where(ever, _days(instant_ms - life["last_outcome_ms"]), age_days)
     outcome_days = life["outcome_days"].astype(np.float64)
     spend = life["spend_micro"] / 1e6
@@ -126,6 +128,7 @@ def step_features(summary: Records, life: Records, instant_ms: Int64Array, spec:
         np.where(rated > 0, summary["rating_sum"] / np.maximum(rated, 1) - 3.0, 0.0),
         _LOG1P[np.minimum(rated, COUNT_LIMIT)],
         _log1p(age_days),
+        _log1p(outcome_age),
         _log1p(_days(instant_ms - life["last_ms"])),
         _log1p(since_outcome),
         ~ever,

@@ -32,7 +32,9 @@ def closed_features(
     count, n = stop - start, len(slots)
     dense = np.zeros((count, n), SUMMARY)
     life = np.zeros(n, LIFE)
-    life["first_ms"] = rows["first_ms"][slots]
+    # An outcome still to come at some window's end is no first outcome there: without a last one it is not read.
+    for name in ("first_ms", "first_outcome_ms"):
+        life[name] = rows[name][slots]
     for name in SUM_FIELDS:
         life[name] = rows[name][slots]
     for who, at in pool.walk(slots):

@@ -12,7 +12,7 @@ import numpy as np
 
 from streamseg.wire.vocabulary import CHANNELS, TYPES
 
-ROW_VERSION: Final = 1
+ROW_VERSION: Final = 2
 """Version of both layouts in changelog rows; a row of another version is refused on restore."""
 
 COUNT_LIMIT: Final = 65_535
@@ -43,6 +43,7 @@ CUSTOMER: Final = np.dtype(
         # life, since the first touchpoint; the sums include the running window
         ("first_ms", "i8"),
         ("last_ms", "i8"),
+        ("first_outcome_ms", "i8"),  # NEVER_MS = none
         ("last_outcome_ms", "i8"),  # 0 = none
         ("touchpoints", "i8"),
         ("outcome_days", "i8"),
@@ -71,6 +72,7 @@ CUSTOMER: Final = np.dtype(
 BLANK: Final = np.zeros(1, CUSTOMER)[0]
 """A customer of whom nothing is known."""
 BLANK["first_ms"] = NEVER_MS
+BLANK["first_outcome_ms"] = NEVER_MS
 BLANK["behaviour"] = -1
 BLANK["alerted_ms"] = -1
 BLANK["published_ms"] = -1

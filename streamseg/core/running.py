@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from streamseg.core.columns import ranks, running, running_sums, starts_of
 from streamseg.core.features import Records
-from streamseg.core.rows import COUNT_LIMIT, SUMMARY
+from streamseg.core.rows import COUNT_LIMIT, NEVER_MS, SUMMARY
 from streamseg.core.windows import DAY_MS, Int64Array, WindowSpec
 from streamseg.wire.batch import UInt64Array
 from streamseg.wire.vocabulary import CHANNELS, TYPES
 
 LIFE_FIELDS: Final = (
     "first_ms",
+    "first_outcome_ms",
     "last_ms",
     "last_outcome_ms",
     "touchpoints",
@@ -28,7 +29,7 @@ LIFE_FIELDS: Final = (
     "spend_micro",
     "refund_micro",
 )
-SUM_FIELDS: Final = LIFE_FIELDS[3:]
+SUM_FIELDS: Final = LIFE_FIELDS[4:]
 LIFE: Final = np.dtype([(name, "i8") for name in LIFE_FIELDS])
 """The life fields of `rows.CUSTOMER` alone, as the features need them."""
 
@@ -127,11 +128,18 @@ def after_each(slots: Int64Array, one: Records, before: Records) -> Records:
     return result
 
 
-def life_after_each(slots: Int64Array, event_ms: Int64Array, life: Records, before: Records, after: Records) -> Records:
+def life_after_each(
+    slots: Int64Array,
+    event_ms: Int64Array,
+    is_outcome: NDArray[np.bool_],
+    life: Records,
+    before: Records,
+    after: Records,
+) -> Records:
     """The customer's life just after each touchpoint.
 
     Args:
-        slots: (N,) sorted; event_ms: (N,) the time of each touchpoint.
+        slots: (N,) sorted; event_ms, is_outcome: (N,) the time of each touchpoint, and whether it is an outcome.
         life: (N,) the customer's life before the first of its rows.
         before, after: (N,) the running summaries before the first row and after each.
 
@@ -141,6 +149,8 @@ def life_after_each(slots: Int64Array, event_ms: Int64Array, life: Records, befo
     rank = ranks(starts_of(slots))
     result = np.empty(len(slots), LIFE)
     result["first_ms"] = np.minimum(life["first_ms"], running(np.minimum, event_ms, rank))
+    outcome_ms = np.where(is_outcome, event_ms, NEVER_MS)
+    result["first_outcome_ms"] = np.minimum(life["first_outcome_ms"], running(np.minimum, outcome_ms, rank))
     result["last_ms"] = np.maximum(life["last_ms"], running(np.maximum, event_ms, rank))
     result["last_outcome_ms"] = np.maximum(life["last_outcome_ms"], after["last_outcome_ms"])
     have, had = life_sums(after), life_sums(before)

@@ -172,7 +172,8 @@ class CustomerTable:
         of_head = np.cumsum(starts) - 1
         before = before_heads[of_head]
         after = after_each(who, one, before)
-        life = life_after_each(who, batch.event_ms[rows], self.rows[who], before, after)
+        is_outcome = self._outcome[batch.type_code[rows]]
+        life = life_after_each(who, batch.event_ms[rows], is_outcome, self.rows[who], before, after)
 
         lasts = np.append(heads[1:], len(who)) - 1
         fresh = ~is_open & (after["active_days"][lasts] != 0)
@@ -186,7 +187,7 @@ class CustomerTable:
             self.rows[name][customers] = life[name][lasts]
         self.rows["assessed_ms"][customers] = instant_ms[lasts]
         self.rows["due_ms"][customers] = self.spec.windows.start_ms(window + 1)
-        return self._steps("touch", window, who, rows, instant_ms, after, life, self._outcome[batch.type_code[rows]])
+        return self._steps("touch", window, who, rows, instant_ms, after, life, is_outcome)
 
     def _amend(self, slot: int, one: Records) -> None:
         window = int(one["window"][0])

@@ -12,7 +12,7 @@ import numpy as np
 
 from streamseg.core.columns import ranks, running, running_sums, starts_of
 from streamseg.core.features import Records
-from streamseg.core.rows import COUNT_LIMIT, SUMMARY
+from streamseg.core.rows import COUNT_LIMIT, NEVER_MS, SUMMARY
 from streamseg.core.running import LIFE, SUM_FIELDS, life_sums, touchpoint_summaries
 from streamseg.core.spec import CoreSpec
 from streamseg.core.windows import Int64Array
@@ -32,6 +32,8 @@ class ActiveWindows:
     """(R,) of `running.LIFE`: the customer's life at the end of the window."""
     bounds: Int64Array
     """(C + 1,) customer c has the rows `bounds[c]` ... `bounds[c + 1]` - 1, at least one."""
+    first_outcome_ms: Int64Array
+    """(C,) time of the customer's first outcome of all; NEVER_MS where there is none."""
     begin: Int64Array
     """(R + 1,) row r sums up the touchpoints `begin[r]` ... `begin[r + 1]` - 1."""
     key: Int64Array
@@ -61,9 +63,13 @@ def find_active_windows(touchpoints: Touchpoints, spec: CoreSpec) -> ActiveWindo
     lowest = int(active.min(initial=0))
     # One more than the windows there are: what is asked about may lie behind them all.
     stride = int(active.max(initial=0)) - lowest + 2
+    first_outcome_ms = np.full(len(touchpoints.customer_ids), NEVER_MS)
+    is_outcome = spec.outcome_by_code[touchpoints.type_code]
+    np.minimum.at(first_outcome_ms, customer[is_outcome], touchpoints.event_ms[is_outcome])
     return ActiveWindows(
         summary=summary,
-        life=_lives(who, summary, touchpoints),
+        life=_lives(who, summary, touchpoints, first_outcome_ms),
+        first_outcome_ms=first_outcome_ms,
         bounds=np.searchsorted(who, np.arange(len(touchpoints.customer_ids) + 1)),
         begin=begin,
         key=who * stride + (active - lowest),
@@ -99,12 +105,16 @@ def sum_up(
     return result
 
 
-def _lives(customer: Int64Array, summary: Records, touchpoints: Touchpoints) -> Records:
-    """(R,) of `LIFE`: running sums and latest times within each customer."""
+def _lives(customer: Int64Array, summary: Records, touchpoints: Touchpoints, first_outcome_ms: Int64Array) -> Records:
+    """(R,) of `LIFE`: running sums and latest times within each customer.
+
+    The first outcome may lie after the row's window: it is read only where there was an outcome by then.
+    """
     starts = starts_of(customer)
     rank = ranks(starts)
     life = np.empty(len(summary), LIFE)
     life["first_ms"] = touchpoints.event_ms[touchpoints.bounds[customer]]
+    life["first_outcome_ms"] = first_outcome_ms[customer]
     for name in ("last_ms", "last_outcome_ms"):
         life[name] = running(np.maximum, summary[name], rank)
     sums = life_sums(summary)

@@ -105,6 +105,7 @@ class History:
         # Nothing lies before a customer's first window: the row below is another's.
         life[prior < self.active.bounds[customer]] = 0
         life["first_ms"] = self.touchpoints.event_ms[self.touchpoints.bounds[customer]]
+        life["first_outcome_ms"] = self.active.first_outcome_ms[customer]
         sums = life_sums(summary)
         for name in SUM_FIELDS:
             life[name] += sums[name]

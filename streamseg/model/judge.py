@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from streamseg.core.scores import Float64Array
 from streamseg.core.windows import DAY_MS, Int64Array
 from streamseg.errors import ConfigError
-from streamseg.model import past_rate
 from streamseg.model.behaviours import Behaviours
 from streamseg.model.calibrate import Calibration, Origin, fit_platt, ratio
+from streamseg.model.classical import past_rate
+from streamseg.model.classical.past import past_of
 from streamseg.model.evaluate import Evaluation, ece, evaluate
 from streamseg.model.forecaster import Forecasts
 from streamseg.model.history import History
@@ -100,21 +101,15 @@ def judge_past_rate(trial: Trial) -> Evaluation:
     history = trial.history
     known = np.flatnonzero(history.first_ms < trial.origin.origin_ms)
     at = np.full(len(known), trial.origin.origin_ms)
-    model = past_rate.fit(*_past(history, known, at))
-    past = _past(history, trial.instants.customer, trial.instants.instant_ms)
-    return evaluate(*model.forecast(*past, trial.origin.horizon_days), trial.actual)
+    model = past_rate.fit(past_of(history, known, at))
+    past = past_of(history, trial.instants.customer, trial.instants.instant_ms)
+    return evaluate(*model.forecast(past, trial.origin.horizon_days), trial.actual)
 
 
 def judge_incumbent(scorer: NetworkScorer, trial: Trial) -> Evaluation:
     """Measure the model that serves. It may have seen part of these outcomes: then it looks better than it is."""
     found = replay_scores(scorer.over(trial.origin.horizon_days), trial.history, trial.instants)
     return evaluate(found.none, found.count, trial.actual)
-
-
-def _past(history: History, customer: Int64Array, instant_ms: Int64Array) -> tuple[Float64Array, Float64Array]:
-    """Outcome days after the first one, and days since the first touchpoint."""
-    days = history.outcomes.past_days(customer, instant_ms)
-    return np.maximum(days - 1, 0).astype(np.float64), (instant_ms - history.first_ms[customer]) / DAY_MS
 
 
 def _fit_map(network: Network, trial: Trial, rows: NDArray[np.bool_]) -> Calibration:

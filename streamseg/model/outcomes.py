@@ -51,6 +51,8 @@ class Outcomes:
         paid = np.maximum(amount_micro[order], 0) * is_outcome
         self._gross = np.concatenate(([0], np.cumsum(paid)))
         self._net = np.concatenate(([0], np.cumsum(amount_micro[order])))
+        self._spent = np.concatenate(([0], np.cumsum(np.maximum(amount_micro[order], 0))))
+        self._outcome = outcome_key
 
     @property
     def end_ms(self) -> int:
@@ -78,6 +80,21 @@ class Outcomes:
         begun = np.searchsorted(self._day_first, self._key(customer, instant_ms), side="right")
         before = np.searchsorted(self._day_first, self._key(customer, np.full_like(instant_ms, self._zero_ms)))
         return (begun - before).astype(np.int64)
+
+    def first_and_last_ms(self, customer: Int64Array, instant_ms: Int64Array) -> tuple[Int64Array, Int64Array]:
+        """(N,) times of the first and of the last outcome at or before t; -1 and -1 where there was none."""
+        first = np.searchsorted(self._outcome, self._key(customer, np.full_like(instant_ms, self._zero_ms)))
+        last = np.searchsorted(self._outcome, self._key(customer, instant_ms), side="right") - 1
+        ever, final = last >= first, max(len(self._outcome) - 1, 0)
+        known = self._outcome if len(self._outcome) else np.zeros(1, np.int64)
+        times = (known[np.minimum(at, final)] % self._stride + self._zero_ms for at in (first, last))
+        first_ms, last_ms = (np.where(ever, time_ms, -1) for time_ms in times)
+        return first_ms, last_ms
+
+    def past_spend(self, customer: Int64Array, instant_ms: Int64Array) -> Float64Array:
+        """(N,) money paid at or before t in touchpoints of any type; what was given back is not subtracted."""
+        start = self.position(customer, np.full_like(instant_ms, self._zero_ms))
+        return (self._spent[self.position(customer, instant_ms)] - self._spent[start]) / 1e6
 
     def gross_spend(self, customer: Int64Array, instant_ms: Int64Array, horizon_ms: int) -> Float64Array:
         """(N,) money paid in outcomes in (t, t + horizon], base currency; what was given back is not subtracted."""

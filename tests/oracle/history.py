@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from streamseg.core.features import step_features
-from streamseg.core.rows import CUSTOMER, SUMMARY
+from streamseg.core.rows import CUSTOMER, NEVER_MS, SUMMARY
 from streamseg.core.scores import Float32Array
 from streamseg.core.windows import WindowSpec
 from streamseg.wire.batch import TouchpointBatch
@@ -72,6 +72,7 @@ class Summary:
     rating_sum: int = 0
     rating_count: int = 0
     last_ms: int = 0
+    first_outcome_ms: int = NEVER_MS
     last_outcome_ms: int = 0
 
 
@@ -106,6 +107,7 @@ class History:
         summary.last_ms = max(summary.last_ms, touch.event_ms)
         if touch.type in self.outcome_types:
             summary.outcome_days.add(day)
+            summary.first_outcome_ms = min(summary.first_outcome_ms, touch.event_ms)
             summary.last_outcome_ms = max(summary.last_outcome_ms, touch.event_ms)
         self.first_ms = touch.event_ms if self.first_ms is None else min(self.first_ms, touch.event_ms)
         self.last_ms = max(self.last_ms, touch.event_ms)
@@ -131,6 +133,7 @@ class History:
         past = [self.windows[w] for w in self.windows if w <= window]
         life = (
             self.first_ms,
+            min((summary.first_outcome_ms for summary in past), default=NEVER_MS),
             max((summary.last_ms for summary in past), default=0),
             max((summary.last_outcome_ms for summary in past), default=0),
             sum(sum(summary.types.values()) for summary in past),
@@ -157,7 +160,7 @@ class History:
         return _features_of(summary, life, instant_ms, self.spec)
 
 
-LIFE = ("first_ms", "last_ms", "last_outcome_ms", "touchpoints", "outcome_days", "active_days")
+LIFE = ("first_ms", "first_outcome_ms", "last_ms", "last_outcome_ms", "touchpoints", "outcome_days", "active_days")
 MONEY = ("spend_micro", "refund_micro")
 
 

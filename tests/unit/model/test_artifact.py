@@ -129,11 +129,11 @@ def test_another_format_is_refused() -> None:
 def test_another_feature_list_is_refused_with_the_difference() -> None:
     names = [*FEATURES[:-1], "shoe_size"]
     assert refusal(reworked(packed(), features=names)) == (
-        "model reads 55 features, this program makes 55 (missing ['first_window'], unknown ['shoe_size']); "
+        "model reads 56 features, this program makes 56 (missing ['first_window'], unknown ['shoe_size']); "
         "train a new model with `streamseg train`, or run the version of streamseg that made it"
     )
     assert refusal(reworked(packed(), features=[*reversed(FEATURES)])) == (
-        "model reads 55 features, this program makes 55 (in another order); "
+        "model reads 56 features, this program makes 56 (in another order); "
         "train a new model with `streamseg train`, or run the version of streamseg that made it"
     )
 

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamseg.model import past_rate
 from streamseg.model.behaviours import axes, cluster, name_centres
 from streamseg.model.calibrate import LEVEL, SLOPE, choose_origin, fit_platt, ratio
 from streamseg.model.evaluate import Evaluation, Margins, auc, evaluate, gate
@@ -75,22 +74,6 @@ def test_an_origin_leaves_a_third_before_it_and_a_horizon_after_it(days: int, ho
     assert origin.until_ms + origin.horizon_days * DAY_MS == pytest.approx(days * DAY_MS)
     assert origin.complete == (origin.horizon_days == horizon)
     assert origin.horizon_days <= horizon
-
-
-def test_the_past_rate_finds_the_gamma_that_the_rates_were_drawn_from() -> None:
-    random = np.random.default_rng(0)
-    days = random.uniform(30.0, 300.0, 8_000)
-    count = random.poisson(random.gamma(0.8, 1.0 / 60.0, 8_000) * days).astype(float)
-    found = past_rate.fit(count, days)
-    assert found.alpha == pytest.approx(0.8, rel=0.1)
-    assert found.beta == pytest.approx(60.0, rel=0.12)
-
-
-def test_the_past_rate_stays_bounded_when_nobody_comes_back() -> None:
-    found = past_rate.fit(np.zeros(100), np.full(100, 50.0))
-    none, days = found.forecast(np.zeros(1), np.array([50.0]), 90.0)
-    assert 0.9 < none[0] < 1.0
-    assert 0.0 < days[0] < 0.1
 
 
 def test_the_gate_lets_a_better_candidate_pass_and_says_why() -> None:

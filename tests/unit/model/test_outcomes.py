@@ -83,5 +83,10 @@ def test_binary_search_says_what_counting_one_by_one_says(
     assert known.gross_spend(*arguments) == [sum(max(row[3], 0.0) for row in bought)]
     assert known.net_spend(*arguments) == [sum(row[3] for row in inside)]
     assert known.past_days(one(customer), one(t)) == [len(past)]
+    so_far = [row for row in own if row[1] <= t]
+    times = [row[1] for row in so_far if row[2] in ("purchase", "renew")] or [-1]
+    found = known.first_and_last_ms(one(customer), one(t))
+    assert [int(time_ms[0]) for time_ms in found] == [min(times), max(times)]
+    assert known.past_spend(one(customer), one(t)) == [sum(max(row[3], 0.0) for row in so_far)]
     later = [row[1] for row in own if row[1] > t]
     assert known.next_ms(one(customer), one(t)) == [min(later) if later else np.iinfo(np.int64).max]

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from streamseg.core.features import FEATURES
 from streamseg.core.scores import Scorer
 from streamseg.core.spec import CoreSpec
 from streamseg.core.windows import WindowSpec
@@ -80,7 +81,7 @@ def test_the_artefact_says_what_it_is(trained: Trained) -> None:
 
 def test_its_scorer_is_what_the_core_asks_for(trained: Trained) -> None:
     scorer: Scorer = load(trained.artifact, spec=WindowSpec()).scorer
-    scores = scorer.score(np.zeros((3, scorer.state_size), np.float32), np.zeros((3, 55), np.float32))
+    scores = scorer.score(np.zeros((3, scorer.state_size), np.float32), np.zeros((3, len(FEATURES)), np.float32))
     assert scores.behaviour_distance.shape == (3, len(scorer.behaviours)) == (3, 4)
     assert len(set(scorer.behaviours)) == 4
 
