@@ -170,7 +170,7 @@ def test_an_instant_before_the_first_touchpoint_is_refused() -> None:
 
 def test_the_due_boundaries_are_the_workers() -> None:
     batch = clocked(anything_at_all(60, 70))
-    patient = replace(SPEC, silent_windows=5)  # so short that no boundary has to be left out
+    patient = replace(SPEC, silent_windows=BOUNDARIES_PER_ACTIVE_WINDOW)  # so short that no boundary has to be left out
     history, (table, steps) = collect([batch], patient), served(batch, patient)
     touched = set(zip(batch.customer_id, batch.event_ms.tolist(), strict=True))
     expected = {
@@ -205,7 +205,7 @@ def test_where_a_touchpoint_stands_at_the_boundary_itself_the_customer_is_not_si
 def test_long_silence_is_drawn_from_and_what_is_drawn_stands_for_all_of_it() -> None:
     rows = [("quiet", "view", at(0, day), 0.0) for day in range(3)]
     rows += [("lively", "view", at(week, 1), 0.0) for week in range(41)]
-    drawn = [collect([a_batch(rows)], SPEC, seed=seed).instants for seed in range(20)]
+    drawn = [collect([a_batch(rows)], SPEC, seed=seed).instants for seed in range(60)]
     quiet = [one.take((one.customer == 1) & ~one.is_touch) for one in drawn]
     assert {len(one) for one in quiet} == {BOUNDARIES_PER_ACTIVE_WINDOW}
     assert {float(one.weight.sum()) for one in quiet} == {40.0}
