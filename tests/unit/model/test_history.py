@@ -215,6 +215,15 @@ def test_long_silence_is_drawn_from_and_what_is_drawn_stands_for_all_of_it() -> 
     assert all((one.weight[one.customer == 0] == 1.0).all() for one in drawn)
 
 
+def test_a_history_holds_what_happened_however_long_the_silence() -> None:
+    rows = [(f"c{who}", "view", at(50 * visit, day), 0.0) for who in range(20) for visit in range(3) for day in (1, 2)]
+    history = collect([a_batch(rows)], SPEC)
+    assert len(history.active.summary) == 20 * 3
+    assert len(history.instants) <= 20 * 3 * (1 + BOUNDARIES_PER_ACTIVE_WINDOW)
+    last = history.closed_features(np.arange(20), np.full(20, SPEC.windows.index_of(at(99))), 1)[0]
+    assert np.expm1(last[:, COLUMN["recency_days"]]) == pytest.approx(50 * 7 - 2)
+
+
 def test_what_came_before_a_withdrawal_of_consent_is_not_learnt_from() -> None:
     rows = [(who, "purchase", at(week), 5.0) for week in range(10) for who in ("gone", "back", "here")]
     consent = [-1] * 30
@@ -233,7 +242,10 @@ def test_no_touchpoints_give_an_empty_history() -> None:
 
 
 @pytest.mark.parametrize("days", [120, 700])
-def test_scores_of_a_history_are_those_of_the_workers_path_to_the_bit(days: int) -> None:
+def test_scores_of_a_history_are_those_of_the_workers_path_to_the_bit(
+    days: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamseg.model.replay._CUSTOMERS_AT_ONCE", 7)  # so few that these are several groups
     batch = clocked(some_shoppers(25, days)[0])
     history, scorer = collect([batch], SPEC), a_scorer()
     asked = history.instants.take(~history.instants.is_touch)
