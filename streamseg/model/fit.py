@@ -172,12 +172,9 @@ def _weights(instants: Instants) -> Float32Array:
 def _set_scales(
     network: Network, history: History, instants: Instants, labels: Labels, horizons: tuple[float, ...]
 ) -> None:
-    """Take means and deviations from the training instants, and start from the average customer."""
+    """Take scales and limits from the training instants, and start from the average customer."""
     x = history.features(instants.take(np.arange(0, len(instants), -(-len(instants) // SCALED_BY))))
-    mean, std = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
-    network.mean.copy_(torch.from_numpy(mean))
-    # A constant column says nothing in training: a unit scale keeps it near 0 if it begins to move in service.
-    network.std.copy_(torch.from_numpy(np.where(std > 1e-3, std, 1.0)))
+    network.scale_by(torch.from_numpy(x))
     spends = labels.log_spend[labels.has_spend > 0]
     if len(spends) > 1:
         network.spend_level.copy_(spends.mean())

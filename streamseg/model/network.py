@@ -14,12 +14,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from streamseg.core.features import COLUMN
 from streamseg.model.encoders import make, uniform
 
 HEAD: Final = 48
 EMBEDDING: Final = 16
 CLIP: Final = 6.0
 """A standardised input is cut at so many deviations: one absurd order must not saturate every gate."""
+
+TOTALS: Final = tuple(COLUMN[name] for name in ("touchpoints", "active_days", "spend"))
+AGE: Final = COLUMN["age_days"]
+SETTLED_DAYS: Final = 30.0
+"""Totals of a life only grow, so in service they lie beyond all that training saw. The network reads them as rates, per
+so many days of age (and as many again, lest the first day looks like the busiest month)."""
 
 LOG_RATE: Final = (math.log(1e-5), math.log(1.0))
 """Outcome days per day: at most one a day."""
@@ -71,8 +78,12 @@ class Network(nn.Module):
         self.std: Tensor
         self.spend_level: Tensor
         self.spend_scale: Tensor
+        self.least: Tensor
+        self.most: Tensor
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("std", torch.ones(features))
+        self.register_buffer("least", torch.full((features,), -CLIP))
+        self.register_buffer("most", torch.full((features,), CLIP))
         self.register_buffer("spend_level", torch.zeros(()))
         self.register_buffer("spend_scale", torch.ones(()))
         limits = torch.tensor((LOG_RATE, LOG_DECAY, LOG_SHAPE, ZERO_LOGIT, SPEND_RANGE, LOG_SPREAD))
@@ -87,8 +98,22 @@ class Network(nn.Module):
         return self.encoder.state_size
 
     def standardise(self, x: Tensor) -> Tensor:
-        """(..., F) raw -> (..., F) in deviations from the training mean."""
-        return ((x - self.mean) / self.std).clamp(-CLIP, CLIP)
+        """(..., F) raw -> (..., F) in deviations from the training mean; totals as rates, nothing beyond what was seen."""
+        return torch.clamp((relative(x) - self.mean) / self.std, self.least, self.most)
+
+    def scale_by(self, x: Tensor) -> None:
+        """Take means, deviations and limits from (N, F) raw rows.
+
+        Beyond the limits nothing was learnt: an older customer than any of them is read as the oldest of them.
+        """
+        y = relative(x).double()
+        std = y.std(dim=0, correction=0)
+        self.mean.copy_(y.mean(dim=0))
+        # A constant column says nothing in training: a unit scale keeps it near 0 if it begins to move in service.
+        self.std.copy_(torch.where(std > 1e-3, std, 1.0))
+        z = (y - self.mean) / self.std
+        self.least.copy_(z.amin(dim=0).clamp(-CLIP, 0.0))
+        self.most.copy_(z.amax(dim=0).clamp(0.0, CLIP))
 
     def project(self, z: Tensor) -> Tensor:
         """(..., F) standardised -> (..., P): the part of a step that needs no state."""
@@ -129,6 +154,15 @@ class Network(nn.Module):
             share = min(max((value - low) / (high - low), 0.02), 0.98)
             self.b_out.data[column] = math.log(share / (1.0 - share)) * (high - low) / 4.0
         self.b_out.data[6:] = torch.log((type_counts + 1.0) / (type_counts + 1.0).sum())
+
+
+def relative(x: Tensor) -> Tensor:
+    """(..., F) raw -> (..., F): the logarithms of totals (`TOTALS`) become those of rates per `SETTLED_DAYS`."""
+    y = x.clone()
+    columns = list(TOTALS)
+    share = SETTLED_DAYS / (torch.expm1(x[..., AGE : AGE + 1]) + SETTLED_DAYS)
+    y[..., columns] = torch.log1p(torch.expm1(x[..., columns]) * share)
+    return y
 
 
 def bounded(raw: Tensor, low: Tensor, high: Tensor) -> Tensor:

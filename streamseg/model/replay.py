@@ -5,6 +5,8 @@ Arrives: a scorer, a history and instants. Leaves: forecasts, bit for bit the wo
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from streamseg.core.scores import Scorer
@@ -13,18 +15,22 @@ from streamseg.model.forecaster import Forecasts
 from streamseg.model.history import History
 from streamseg.model.instants import Instants
 
+_CUSTOMERS_AT_ONCE: Final = 16_384
+"""Folded together: bounds the dense features of one window to some tens of megabytes."""
+
 
 def replay_scores(scorer: Scorer, history: History, instants: Instants) -> Forecasts:
     """Score N instants: states folded from the anchor window by window, then one step on the running window."""
     none, count, value = np.empty((3, len(instants)))
-    block_of = instants.window // BLOCK
-    for block in np.unique(block_of).tolist():
-        inside = np.flatnonzero(block_of == block)
+    parts = history.customers // _CUSTOMERS_AT_ONCE + 1
+    group_of = instants.window // BLOCK * parts + instants.customer // _CUSTOMERS_AT_ONCE
+    for group in np.unique(group_of).tolist():
+        inside = np.flatnonzero(group_of == group)
         members = np.unique(instants.customer[inside])
         first = history.first_window[members]
         states = np.zeros((len(members), scorer.state_size), np.float32)
         last = int(instants.window[inside].max())
-        for window in range(max(BLOCK * (block - 1), int(first.min())), last + 1):
+        for window in range(max(BLOCK * (group // parts - 1), int(first.min())), last + 1):
             now = inside[instants.window[inside] == window]
             if len(now):
                 asked = instants.take(now)

