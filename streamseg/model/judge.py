@@ -1,7 +1,7 @@
 """A candidate before its judges: calibrated and measured on outcomes after an origin, which its weights have not seen.
 
-Arrives: a network fitted before the origin, and the history. Leaves: the calibration to serve with, and evaluations of
-the candidate, of the past rate and of the incumbent on the same instants.
+Arrives: a network fitted before the origin, and the history. Leaves: the calibration to serve with, and what the
+candidate, the past rate and the incumbent forecast for the same instants.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from streamseg.errors import ConfigError
 from streamseg.model import past_rate
 from streamseg.model.behaviours import Behaviours
 from streamseg.model.calibrate import Calibration, Origin, fit_platt, ratio
-from streamseg.model.evaluate import Evaluation, ece, evaluate
+from streamseg.model.evaluate import ece
+from streamseg.model.gate import Judged
 from streamseg.model.history import History, replay_scores
 from streamseg.model.network import Network
 from streamseg.model.scorer import NetworkScorer
@@ -40,6 +41,11 @@ class Trial:
     """(N,) net spend in it."""
     half: NDArray[np.bool_]
     """(N,) a map for these customers is fitted on the others, and the other way round."""
+
+    @property
+    def customer(self) -> Int64Array:
+        """(N,) whose instant it is."""
+        return self.history.instants.customer[self.which]
 
     @property
     def is_touch(self) -> NDArray[np.bool_]:
@@ -73,13 +79,11 @@ def set_trial(history: History, origin: Origin) -> Trial:
     )
 
 
-def calibrate(
-    network: Network, trial: Trial, *, horizon_days: float
-) -> tuple[Calibration, Evaluation, dict[str, float]]:
+def calibrate(network: Network, trial: Trial, *, horizon_days: float) -> tuple[Calibration, Judged, dict[str, float]]:
     """Fit the map on all of the trial, and measure it as fitted on one half of the customers and used on the other.
 
     Returns:
-        The map to serve with over `horizon_days`, the candidate's figures, and its ECE by kind of instant.
+        The map to serve with over `horizon_days`, the candidate's forecasts, and its ECE by kind of instant.
     """
     everyone = np.ones(len(trial.which), np.bool_)
     served = replace(_fit_map(network, trial, everyone), horizon_days=horizon_days)
@@ -90,29 +94,28 @@ def calibrate(
             churn[half], outcomes[half], _ = _forecast(network, trial, half, _fit_map(network, trial, ~half))
         else:
             churn[half], outcomes[half], _ = _forecast(network, trial, half, Calibration(trial.origin.horizon_days))
-    figures = evaluate(churn, outcomes, trial.actual)
     by_kind = {
         f"candidate.ece_{name}": ece(1.0 - churn[kind], (trial.actual[kind] > 0).astype(np.float64))
         for name, kind in (("touch", trial.is_touch), ("due", ~trial.is_touch))
     }
-    return served, figures, by_kind
+    return served, Judged("candidate", churn, outcomes), by_kind
 
 
-def judge_past_rate(trial: Trial) -> Evaluation:
-    """Measure the classical bar, fitted on every customer's past at the origin."""
+def judge_past_rate(trial: Trial) -> Judged:
+    """Ask the classical bar, fitted on every customer's past at the origin."""
     history = trial.history
     known = np.flatnonzero(history.first_ms < trial.origin.origin_ms)
     at = np.full(len(known), trial.origin.origin_ms)
     model = past_rate.fit(*_past(history, known, at))
     instants = history.instants.take(trial.which)
     past = _past(history, instants.customer, instants.instant_ms)
-    return evaluate(*model.forecast(*past, trial.origin.horizon_days), trial.actual)
+    return Judged("past_rate", *model.forecast(*past, trial.origin.horizon_days))
 
 
-def judge_incumbent(scorer: NetworkScorer, trial: Trial) -> Evaluation:
-    """Measure the model that serves. It may have seen part of these outcomes: then it looks better than it is."""
+def judge_incumbent(scorer: NetworkScorer, trial: Trial) -> Judged:
+    """Ask the model that serves. It may have seen part of these outcomes: then it looks better than it is."""
     found = replay_scores(scorer.over(trial.origin.horizon_days), trial.history, trial.which)
-    return evaluate(found["churn"], found["outcomes"], trial.actual)
+    return Judged("incumbent", found["churn"], found["outcomes"])
 
 
 def _past(history: History, customer: Int64Array, instant_ms: Int64Array) -> tuple[Float64Array, Float64Array]:

@@ -18,8 +18,9 @@ from streamseg.errors import ConfigError
 from streamseg.model.artifact import Artifact, pack
 from streamseg.model.behaviours import Behaviours, axes, cluster
 from streamseg.model.calibrate import Calibration, choose_origin
-from streamseg.model.evaluate import Evaluation, Verdict, gate
+from streamseg.model.evaluate import Evaluation, evaluate
 from streamseg.model.fit import Progress, fit
+from streamseg.model.gate import Verdict, gate
 from streamseg.model.history import History, collect, replay_scores
 from streamseg.model.judge import calibrate, judge_incumbent, judge_past_rate, set_trial
 from streamseg.model.network import Network
@@ -92,10 +93,11 @@ def train(
     origin = choose_origin(history.start_ms, history.end_ms, horizon_days=chosen.horizon_days, window_ms=window_ms)
     early = _fit(history, origin.origin_ms, chosen, "fitting before the origin", progress)
     trial = set_trial(history, origin)
-    calibration, candidate, by_kind = calibrate(early, trial, horizon_days=chosen.horizon_days)
-    past = judge_past_rate(trial)
+    calibration, judged, by_kind = calibrate(early, trial, horizon_days=chosen.horizon_days)
+    classical = judge_past_rate(trial)
     serving = judge_incumbent(incumbent.scorer, trial) if incumbent is not None else None
-    verdict = gate(candidate, serving, past)
+    verdict = gate(judged, incumbent=serving, classical=[classical], actual=trial.actual, customer=trial.customer)
+    candidate, past = (evaluate(one.none, one.count, trial.actual) for one in (judged, classical))
 
     final = _fit(history, history.end_ms, chosen, "fitting on all", progress)
     artifact = pack(
@@ -116,7 +118,8 @@ def train(
         },
         parent=incumbent.version if incumbent is not None else None,
     )
-    return Trained(artifact, candidate, past, serving, verdict)
+    beside = evaluate(serving.none, serving.count, trial.actual) if serving is not None else None
+    return Trained(artifact, candidate, past, beside, verdict)
 
 
 def _refuse_too_little(history: History) -> None:
