@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -59,6 +59,8 @@ class Manifest:
     metrics: Mapping[str, float]
     parent: str | None
     """Version of the model that this one was meant to replace."""
+    reference: Mapping[str, Any] = field(default_factory=dict)
+    """What inputs and scores looked like (`reference.to_json`), for noticing drift."""
     format_version: int = FORMAT_VERSION
 
 
