@@ -19,9 +19,10 @@ from typing import Final
 import numpy as np
 
 from streamseg.core.features import COLUMN
-from streamseg.core.windows import Int64Array
+from streamseg.core.scores import Float32Array, Float64Array
+from streamseg.core.windows import DAY_MS
 from streamseg.model.artifact import Artifact
-from streamseg.model.bootstrap import ratio_by_customer
+from streamseg.model.cluster_bootstrap import ratio_by_customer
 from streamseg.model.evaluate import BINS as ECE_BINS
 from streamseg.model.evaluate import ece
 from streamseg.model.fit import horizon_grid
@@ -41,6 +42,9 @@ from streamseg.model.reference import (
 
 REFERENCE_WINDOWS: Final = 13
 """The reference is how it was last, not how it was on average: a quarter, enough for every weekday and most habits."""
+RECENT_WINDOWS: Final = 4
+"""Inputs and scores of the last so many windows are compared, and forecasts made in so many windows, the last ones that
+have matured: a change shows a few weeks after it, undiluted by what was before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +94,10 @@ def refer(scorer: AnyHorizon, history: History, *, ece: float, bias_pct: float) 
     """Describe the last quarter of the history that a model was fitted on, as `look_for_drift` will look at it.
 
     Raises:
-        ValueError: If nobody was scored in a whole window of it.
+        ValueError: If nobody was scored just after a touchpoint in a whole window of it.
     """
-    windows = history.spec.windows
-    until = windows.index_of(history.end_ms)
-    which = _touches(history, windows.start_ms(until - REFERENCE_WINDOWS))
-    none, count = forecast_over(scorer, history, which, scorer.horizon_days)
-    customers = len(np.unique(history.instants.customer[which]))
-    return reference_of(history.instants.x[which], none, count, customers=customers, ece=ece, bias_pct=bias_pct)
+    customers, x, none, count = _touches(scorer, history, history.start_ms, REFERENCE_WINDOWS)
+    return reference_of(x, none, count, customers=customers, ece=ece, bias_pct=bias_pct)
 
 
 def look_for_drift(history: History, artifact: Artifact, *, since_ms: int, limits: DriftLimits | None = None) -> Drift:
@@ -106,7 +106,8 @@ def look_for_drift(history: History, artifact: Artifact, *, since_ms: int, limit
     Args:
         history: Touchpoints, at best of a year before `since_ms` too: scores depend on them.
         artifact: The model, with its reference in the manifest.
-        since_ms: From here on. A few weeks back, and not before the model's `data_until_ms`: it has learnt those.
+        since_ms: Nothing before it is looked at; not before the model's `data_until_ms`, which it has learnt. Eight
+            weeks back, or the churn horizon and four, are enough: of everything the most recent is taken.
         limits: The defaults if None.
 
     Raises:
@@ -121,23 +122,26 @@ def look_for_drift(history: History, artifact: Artifact, *, since_ms: int, limit
     return Drift(found.figures, tuple(found.words))
 
 
-def _touches(history: History, since_ms: int) -> Int64Array:
-    """Instants just after touchpoints, in windows that began at or after `since_ms` and are over."""
-    instants, windows = history.instants, history.spec.windows
-    first = windows.index_of(since_ms - 1) + 1
-    whole = (instants.window >= first) & (instants.window < windows.index_of(history.end_ms))
-    return np.flatnonzero(instants.is_touch & whole)
+def _touches(
+    scorer: AnyHorizon, history: History, since_ms: int, windows: int
+) -> tuple[int, Float32Array, Float64Array, Float64Array]:
+    """Instants just after touchpoints, in the last windows that began since then and are over: how many customers they
+    belong to, and features (N, F), P(none) and expected outcome days (N,) over the churn horizon."""
+    instants, spec = history.instants, history.spec.windows
+    stop = spec.index_of(history.end_ms)
+    first = max(spec.index_of(since_ms - 1) + 1, stop - windows)
+    which = np.flatnonzero(instants.is_touch & (instants.window >= first) & (instants.window < stop))
+    none, count = forecast_over(scorer, history, which, scorer.horizon_days)
+    return len(np.unique(instants.customer[which])), instants.x[which], none, count
 
 
 def _compare_rows(
     found: _Findings, history: History, scorer: AnyHorizon, reference: Reference, since_ms: int, limits: DriftLimits
 ) -> None:
-    which = _touches(history, since_ms)
-    customers = len(np.unique(history.instants.customer[which]))
-    found.figures.update(rows=float(len(which)), customers=float(customers))
+    customers, x, none, count = _touches(scorer, history, since_ms, RECENT_WINDOWS)
+    found.figures.update(rows=float(len(x)), customers=float(customers))
     if min(customers, reference.customers) < limits.customers:
         return
-    none, count = forecast_over(scorer, history, which, scorer.horizon_days)
     # Customers, not rows, are what was drawn: the rows of one are alike.
     sizes = (reference.customers, customers)
 
@@ -147,7 +151,7 @@ def _compare_rows(
 
     for name in COMPARED:
         before = reference.inputs[name]
-        compare_psi(f"input.{name}", f"input {name}", before, before.shares_of(history.instants.x[which, COLUMN[name]]))
+        compare_psi(f"input.{name}", f"input {name}", before, before.shares_of(x[:, COLUMN[name]]))
     for name, values in (("churn", none), ("outcomes", count)):
         before = reference.scores[name]
         now = before.shares_of(values)
@@ -165,7 +169,8 @@ def _compare_outcomes(
     horizon_days: float,
     limits: DriftLimits,
 ) -> None:
-    came = what_came(history, horizon_days, since_ms=since_ms)
+    recent_ms = history.end_ms - round(horizon_days * DAY_MS) - RECENT_WINDOWS * history.spec.windows.length_ms
+    came = what_came(history, horizon_days, since_ms=max(since_ms, recent_ms))
     customers = len(np.unique(came.customer))
     if customers < limits.customers:
         return

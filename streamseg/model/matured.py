@@ -13,7 +13,7 @@ import numpy as np
 
 from streamseg.core.scores import Float64Array, Scorer
 from streamseg.core.windows import DAY_MS, Int64Array
-from streamseg.model.bootstrap import paired_by_customer
+from streamseg.model.cluster_bootstrap import paired_by_customer
 from streamseg.model.evaluate import Evaluation, evaluate, log_losses
 from streamseg.model.fit import horizon_grid
 from streamseg.model.history import History, replay_scores

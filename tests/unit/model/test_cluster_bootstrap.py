@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamseg.model.bootstrap import paired_by_customer, ratio_by_customer
+from streamseg.model.cluster_bootstrap import paired_by_customer, ratio_by_customer
 
 
 def _clustered(random: np.random.Generator, customers: int, rows: int) -> tuple[np.ndarray, np.ndarray]:

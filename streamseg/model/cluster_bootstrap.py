@@ -1,8 +1,8 @@
 """How sure a figure is when a customer's rows are not independent: the bootstrap over customers.
 
-Arrives: values of N rows and whose they are. Leaves: a mean or a ratio of sums with its 95 % interval. Seeded, pure
-numpy. Source: Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 8 (what is drawn) and 13
-(percentiles).
+Arrives: values of N rows and whose they are. Leaves: a mean or a ratio of sums with its 95 % interval. Rows are summed
+by customer first, so a million of them cost no more than their customers do. Seeded, pure numpy. Source: Efron &
+Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 8 (what is drawn) and 13 (percentiles).
 """
 
 from __future__ import annotations
