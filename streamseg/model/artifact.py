@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -23,13 +23,16 @@ from safetensors.numpy import save as save_tensors
 from streamseg.core.features import FEATURES
 from streamseg.core.windows import WindowSpec
 from streamseg.errors import ConfigError
-from streamseg.model.behaviours import Behaviours
+from streamseg.model.behaviours import Behaviours, from_manifest, to_manifest
+from streamseg.model.blend import Blend
 from streamseg.model.calibrate import Calibration
+from streamseg.model.classical.gamma_gamma import GammaGamma
+from streamseg.model.classical.members import MODELS, Classical
 from streamseg.model.network import Network
-from streamseg.model.scorer import NetworkScorer
+from streamseg.model.scorer import ModelScorer
 from streamseg.wire.vocabulary import TYPES
 
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 TOLERANCE: Final = 1e-5
 """How far the golden batch may move between two kinds of CPU, relative above 1 and absolute below."""
 GOLDEN_ROWS: Final = 8
@@ -47,8 +50,12 @@ class Manifest:
     window_origin_ms: int
     horizon_days: float
     outcome_types: tuple[str, ...]
-    encoder: str
-    hidden: int
+    networks: tuple[Mapping[str, Any], ...]
+    """`encoder` and `hidden` of each."""
+    classical: Mapping[str, Any] | None
+    """`name`, and the parameters of `counts` and `spend`."""
+    share: float
+    """Of the classical model, 0 to 1."""
     data_from_ms: int
     data_until_ms: int
     """The model has seen nothing after this. It stands for the time of creation: equal data gives equal bytes."""
@@ -57,8 +64,12 @@ class Manifest:
     behaviours: Mapping[str, Any]
     """names, centres (K, 3), mean (3), scale (3)."""
     metrics: Mapping[str, float]
+    reasons: tuple[str, ...]
+    """What the gate said, check by check."""
     parent: str | None
     """Version of the model that this one was meant to replace."""
+    reference: Mapping[str, Any] = field(default_factory=dict)
+    """What inputs and scores looked like (`reference.to_json`), for noticing drift."""
     format_version: int = FORMAT_VERSION
 
 
@@ -69,7 +80,8 @@ class Artifact:
     manifest: Manifest
     digest: str
     """SHA-256 over manifest and tensors, hexadecimal."""
-    scorer: NetworkScorer
+    scorer: ModelScorer
+    behaviours: Behaviours
 
     @property
     def version(self) -> str:
@@ -78,7 +90,7 @@ class Artifact:
 
 
 def pack(
-    network: Network,
+    blend: Blend,
     *,
     spec: WindowSpec,
     outcome_types: Sequence[str],
@@ -87,7 +99,9 @@ def pack(
     customers: int,
     calibration: Calibration,
     behaviours: Behaviours,
+    reference: Mapping[str, Any],
     metrics: Mapping[str, float],
+    reasons: Sequence[str] = (),
     parent: str | None = None,
 ) -> bytes:
     """Write the artefact: the same model gives the same bytes.
@@ -102,28 +116,30 @@ def pack(
         window_origin_ms=spec.origin_ms,
         horizon_days=calibration.horizon_days,
         outcome_types=tuple(sorted(outcome_types)),
-        encoder=network.encoder_name,
-        hidden=network.hidden,
+        networks=tuple({"encoder": one.encoder_name, "hidden": one.hidden} for one in blend.networks),
+        classical=_describe(blend.classical),
+        share=blend.share,
         data_from_ms=data_from_ms,
         data_until_ms=data_until_ms,
         customers=customers,
         calibration=asdict(calibration),
-        behaviours={
-            "names": behaviours.names,
-            "centres": behaviours.centres.tolist(),
-            "mean": behaviours.mean.tolist(),
-            "scale": behaviours.scale.tolist(),
-        },
+        behaviours=to_manifest(behaviours),
+        reference=reference,
         metrics=dict(metrics),
+        reasons=tuple(reasons),
         parent=parent,
     )
-    tensors = {name: np.ascontiguousarray(value.numpy()) for name, value in network.state_dict().items()}
+    tensors = {"average": blend.average}
+    for index, network in enumerate(blend.networks):
+        tensors |= {
+            f"{index}.{name}": np.ascontiguousarray(value.numpy()) for name, value in network.state_dict().items()
+        }
     _refuse_unless_finite(tensors)
     # Around the training mean, and not of real customers: an artefact holds nobody's data.
     random = np.random.default_rng(0)
-    x = (tensors["mean"] + tensors["std"] * random.normal(size=(GOLDEN_ROWS, network.features))).astype(np.float32)
-    state = random.uniform(-1.0, 1.0, (GOLDEN_ROWS, network.state_size)).astype(np.float32)
-    scorer = NetworkScorer(network, calibration=calibration, behaviours=behaviours, digest="0" * 64)
+    x = (blend.average * random.uniform(0.5, 1.5, (GOLDEN_ROWS, len(FEATURES)))).astype(np.float32)
+    state = random.uniform(-1.0, 1.0, (GOLDEN_ROWS, blend.state_size)).astype(np.float32)
+    scorer = ModelScorer(blend, calibration=calibration, behaviours=behaviours, digest="0" * 64)
     golden = (state, x, *_golden_outputs(scorer, state, x))
     tensors.update(zip(_GOLDEN, golden, strict=True))
     _refuse_unless_finite(tensors)
@@ -148,13 +164,13 @@ def load(data: bytes, *, spec: WindowSpec) -> Artifact:
     if digest != _digest(described, tensors):
         raise ConfigError(f"model artefact is corrupt (its SHA-256 is not the one in it); copy it again or {REMEDY}")
     try:
-        names = {name: tuple(described[name]) for name in ("features", "types", "outcome_types")}
-        manifest = Manifest(**{**described, **names})
-        network, calibration, behaviours = _build(manifest, tensors, spec)
+        listed = ("features", "types", "outcome_types", "networks", "reasons")
+        manifest = Manifest(**{**described, **{name: tuple(described[name]) for name in listed}})
+        blend, calibration, behaviours = _build(manifest, tensors, spec)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ConfigError(f"model artefact is malformed ({error}); {REMEDY}") from error
     _refuse_unless_finite(tensors)
-    scorer = NetworkScorer(network, calibration=calibration, behaviours=behaviours, digest=str(digest))
+    scorer = ModelScorer(blend, calibration=calibration, behaviours=behaviours, digest=str(digest))
     state, x, *expected = (tensors[name] for name in _GOLDEN)
     worst = max(
         float((np.abs(a - b) / np.maximum(np.abs(b), 1.0)).max())
@@ -164,7 +180,7 @@ def load(data: bytes, *, spec: WindowSpec) -> Artifact:
         raise ConfigError(
             f"model {digest[:12]} computes its golden batch {worst:.1e} off; the limit is {TOLERANCE:.0e}: {REMEDY}"
         )
-    return Artifact(manifest=manifest, digest=str(digest), scorer=scorer)
+    return Artifact(manifest=manifest, digest=str(digest), scorer=scorer, behaviours=behaviours)
 
 
 def read_manifest(data: bytes) -> dict[str, Any]:
@@ -189,7 +205,7 @@ def read_manifest(data: bytes) -> dict[str, Any]:
 
 def _build(
     manifest: Manifest, tensors: Mapping[str, NDArray[Any]], spec: WindowSpec
-) -> tuple[Network, Calibration, Behaviours]:
+) -> tuple[Blend, Calibration, Behaviours]:
     """Refuse a model of other features, types or windows; else put its parts together."""
     _refuse_other_names("features", manifest.features, FEATURES)
     _refuse_other_names("touchpoint types", manifest.types, TYPES)
@@ -199,23 +215,34 @@ def _build(
             f"model was trained on windows of {window[0]} days from {window[1]} ms; "
             f"this worker cuts {spec.length_days} days from {spec.origin_ms} ms: set the same windows or {REMEDY}"
         )
-    network = Network(len(FEATURES), len(TYPES), encoder=manifest.encoder, hidden=manifest.hidden)
-    weights = {name: torch.from_numpy(value.copy()) for name, value in tensors.items() if name not in _GOLDEN}
-    network.load_state_dict(weights, strict=True)
+    networks = []
+    for index, parts in enumerate(manifest.networks):
+        network = Network(len(FEATURES), len(TYPES), encoder=parts["encoder"], hidden=parts["hidden"])
+        start = f"{index}."
+        own = {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
+        network.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in own.items()}, strict=True)
+        networks.append(network)
+    if tensors["average"].shape != (len(FEATURES),):
+        raise ValueError(f"averages of shape {tensors['average'].shape}")
+    blend = Blend(tuple(networks), _restore(manifest.classical), manifest.share, tensors["average"])
     calibration = Calibration(**manifest.calibration)
     limits = (calibration.horizon_days, calibration.level, calibration.slope, calibration.value_level)
     if not all(math.isfinite(value) and value > 0 for value in limits) or not math.isfinite(calibration.offset):
         raise ConfigError(f"model calibration is {calibration}; expected finite numbers above 0: {REMEDY}")
-    parts = manifest.behaviours
-    behaviours = Behaviours(
-        names=tuple(parts["names"]),
-        centres=np.array(parts["centres"], np.float64),
-        mean=np.array(parts["mean"], np.float64),
-        scale=np.array(parts["scale"], np.float64),
-    )
-    if behaviours.centres.shape != (len(behaviours.names), 3):
-        raise ValueError(f"{len(behaviours.names)} behaviours, centres of shape {behaviours.centres.shape}")
-    return network, calibration, behaviours
+    return blend, calibration, from_manifest(manifest.behaviours)
+
+
+def _describe(classical: Classical | None) -> Mapping[str, Any] | None:
+    if classical is None:
+        return None
+    return {"name": classical.name, "counts": asdict(classical.counts), "spend": asdict(classical.spend)}
+
+
+def _restore(described: Mapping[str, Any] | None) -> Classical | None:
+    if described is None:
+        return None
+    name = described["name"]
+    return Classical(name, MODELS[name](**described["counts"]), GammaGamma(**described["spend"]))
 
 
 def _refuse_other_names(what: str, found: Sequence[str], expected: Sequence[str]) -> None:
@@ -239,7 +266,7 @@ def _refuse_unless_finite(tensors: Mapping[str, NDArray[Any]]) -> None:
 
 
 def _golden_outputs(
-    scorer: NetworkScorer, state: NDArray[Any], x: NDArray[Any]
+    scorer: ModelScorer, state: NDArray[Any], x: NDArray[Any]
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     scores = scorer.score(state, x)
     columns = (scores.churn_probability, scores.expected_outcomes, scores.expected_value)

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamseg.core.scores import Float64Array
+from streamseg.core.windows import DAY_MS
+from streamseg.model.forecaster import SURE, Forecasts
 
 LEVEL = (1.0 / 3.0, 3.0)
 """Bounds of the level: a forecast three times off is a broken one, and no factor mends it."""
@@ -26,20 +28,43 @@ refit has learnt part of what the map mends. Bias of the counts, followed not at
 WIDTH_WINDOWS = 4
 """Windows of score instants that a calibration wants after its origin, if the history is long enough."""
 
+FRESH_WINDOWS = 3
+"""One window of instants and two of outcomes: less says nothing about two models."""
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The map from the network's closed forms to what is served; the identity by default."""
+    """The map from what the members of a model say to what is served; the identity by default."""
 
     horizon_days: float
     """The churn horizon, which is served."""
     level: float = 1.0
-    """Factor on expected outcome days, inside the closed form of P(none) too."""
+    """Factor on the cumulative hazard of an outcome: expected days times it, P(none) to its power (as in Cox, 1972)."""
     slope: float = 1.0
     """Platt's slope on the logit of P(none); above 0, so a ranking never turns over."""
     offset: float = 0.0
     value_level: float = 1.0
     """Factor on spend per outcome day; refunds enter here, since labels of spend are gross."""
+
+    def probability(self, none: Float64Array) -> Float64Array:
+        """(N,) raw P(none), strictly between 0 and 1 -> what is served."""
+        log_none = self.level * np.log(none)
+        logit = log_none - np.log(-np.expm1(log_none))
+        return np.clip(1.0 / (1.0 + np.exp(-(self.slope * logit + self.offset))), SURE, 1.0 - SURE)
+
+    def apply(self, raw: Forecasts) -> Forecasts:
+        """What is served for what the members say, element by element.
+
+        >>> raw = Forecasts(np.array([0.25]), np.array([2.0]), np.array([10.0]))
+        >>> served = Calibration(90.0, level=0.5, value_level=1.5).apply(raw)
+        >>> float(served.none[0].round(6)), float(served.count[0]), float(served.value[0])
+        (0.5, 1.0, 7.5)
+        """
+        return Forecasts(
+            none=self.probability(raw.none),
+            count=raw.count * self.level,
+            value=raw.value * (self.level * self.value_level),
+        )
 
     def halfway(self) -> Calibration:
         """This map, followed as far as `TRUST` says.
@@ -69,10 +94,14 @@ class Origin:
     """True if `horizon_days` is the churn horizon; else only the level is fitted, and extrapolated."""
 
 
-def choose_origin(start_ms: int, end_ms: int, *, horizon_days: float, window_ms: int) -> Origin:
+def choose_origin(
+    start_ms: int, end_ms: int, *, horizon_days: float, window_ms: int, seen_ms: int | None = None
+) -> Origin:
     """Pick the latest origin that leaves a horizon, and a few windows of instants, after it.
 
-    At least a third of the history lies before it (a model fitted on less says little about one fitted on all).
+    At least a third of the history lies before it (a model fitted on less says little about one fitted on all). Nor does
+    it lie before `seen_ms`, up to where the model that serves has learnt, once `FRESH_WINDOWS` came after that: on
+    outcomes that one of two has learnt from they can't be compared.
 
     >>> day = 86_400_000
     >>> choose_origin(0, 274 * day, horizon_days=90, window_ms=7 * day).origin_ms / day
@@ -81,17 +110,18 @@ def choose_origin(start_ms: int, end_ms: int, *, horizon_days: float, window_ms:
     >>> short.origin_ms / day, short.horizon_days, short.complete
     (30.0, 53.0, False)
     """
-    day_ms = 86_400_000
     span = end_ms - start_ms
     earliest = start_ms + span // 3
+    if seen_ms is not None and end_ms - seen_ms >= FRESH_WINDOWS * window_ms:
+        earliest = max(earliest, seen_ms)
     room = end_ms - earliest - window_ms  # one window of instants at the least
-    horizon_ms = min(round(horizon_days * day_ms), room)
+    horizon_ms = min(round(horizon_days * DAY_MS), room)
     until = end_ms - horizon_ms
     return Origin(
         origin_ms=max(earliest, until - WIDTH_WINDOWS * window_ms),
         until_ms=until,
-        horizon_days=horizon_ms / day_ms,
-        complete=horizon_ms >= round(horizon_days * day_ms),
+        horizon_days=horizon_ms / DAY_MS,
+        complete=horizon_ms >= round(horizon_days * DAY_MS),
     )
 
 

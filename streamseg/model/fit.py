@@ -20,12 +20,15 @@ from streamseg.core.windows import DAY_MS
 from streamseg.errors import ConfigError
 from streamseg.model.folds import Folds
 from streamseg.model.history import History
+from streamseg.model.influence import capped_weights, share_limit
 from streamseg.model.instants import Instants
 from streamseg.model.network import Forecast, Network, log_likelihood, log_mean
 from streamseg.model.optimise import OneCycleAdamW
 from streamseg.wire.vocabulary import TYPES
 
 LEARNING_RATE = 3e-3
+WARM_RATE = 1e-3
+"""The highest rate of a warm start: what was learnt is mended, not thrown away."""
 CLIP_NORM = 1.0
 SCALED_BY = 65_536
 """Instants, evenly spaced ones, that means and deviations are taken from at most."""
@@ -81,6 +84,7 @@ def fit(
     epochs: int,
     max_steps: int,
     seed: int,
+    warm: Network | None = None,
     progress: Callable[[float], None],
 ) -> Network:
     """Train a network on every instant whose shortest horizon ends by `until_ms`.
@@ -93,6 +97,7 @@ def fit(
         epochs: Passes over the history, where it is small enough for so many.
         max_steps: Steps of the optimiser: a larger history is passed fewer times, but at least once.
         seed: Of weights and order.
+        warm: A network of the same shape, whose weights and scales are gone on from; it is not changed.
         progress: Called with the share done, 0 to 1.
 
     Raises:
@@ -109,13 +114,16 @@ def fit(
         )
     labels = label(history, instants, horizons, until_ms)
     network = Network(len(FEATURES), len(TYPES), encoder=encoder, hidden=hidden, seed=seed)
-    _set_scales(network, history, instants, labels, horizons)
+    if warm is None:
+        _set_scales(network, history, instants, labels, horizons)
+    else:
+        network.load_state_dict(warm.state_dict())
     folds = Folds(history, instants)
     random = np.random.default_rng(seed)
     steps = folds.count_steps()
     epochs = max(1, min(epochs, max_steps // steps))
     optimiser = OneCycleAdamW(
-        network.parameters(), rate=LEARNING_RATE, weight_decay=WEIGHT_DECAY, clip_norm=CLIP_NORM, steps=epochs * steps
+        network.parameters(), rate=LEARNING_RATE if warm is None else WARM_RATE, weight_decay=WEIGHT_DECAY, clip_norm=CLIP_NORM, steps=epochs * steps
     )
     mean_weight = float(labels.weight.sum()) / steps
     grid = torch.tensor(horizons)
@@ -166,7 +174,8 @@ def _weights(instants: Instants) -> Float32Array:
     silent = float(instants.weight[~instants.is_touch].sum())
     wanted = TOUCH_SHARE / (1.0 - TOUCH_SHARE) * silent / max(touches, 1.0)
     factor = np.where(instants.is_touch, min(max(wanted, 1.0), MAX_TOUCH_WEIGHT), 1.0)
-    return (instants.weight * factor).astype(np.float32)
+    limit = share_limit(len(np.unique(instants.customer)))
+    return capped_weights(instants.customer, instants.weight * factor, most_share=limit).astype(np.float32)
 
 
 def _set_scales(

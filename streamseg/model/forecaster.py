@@ -5,12 +5,18 @@ Arrives: customers at instants of their own, and a horizon. Leaves: what is expe
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from streamseg.core.scores import Float64Array
 from streamseg.model.history import History
 from streamseg.model.instants import Instants
+
+SURE: Final = 1e-6
+"""No forecast is surer than this: keeps logits finite."""
+DISCOUNT_PER_DAY: Final = math.log(1.10) / 365.25
+"""Money a year away is worth a tenth less."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,8 +149,12 @@ class History:
 
 
 def collect(batches: Iterable[TouchpointBatch], spec: CoreSpec, *, seed: int = 0) -> History:
-    """Gather touchpoints (see `touchpoints.gather`), and draw the instants to learn from (see `draw_instants`)."""
-    touchpoints = gather(batches)
+    """Gather touchpoints (see `touchpoints.gather`), and remember them."""
+    return remember(gather(batches), spec, seed=seed)
+
+
+def remember(touchpoints: Touchpoints, spec: CoreSpec, *, seed: int = 0) -> History:
+    """Sum touchpoints up, and draw the instants to learn from (see `draw_instants`)."""
     active = find_active_windows(touchpoints, spec)
     outcomes = Outcomes(
         touchpoints.customer,

@@ -1,34 +1,27 @@
-"""A candidate before its judges: calibrated and measured on outcomes after an origin, which its weights have not seen.
+"""Models before their judges: what each forecasts for instants after an origin that its weights have not seen.
 
-Arrives: a network fitted before the origin, and the history. Leaves: the calibration to serve with, and evaluations of
-the candidate, of the past rate and of the incumbent on the same instants.
+Arrives: forecasts by models that were fitted before the origin, and the history. Leaves: the map to serve with, and
+forecasts as they would have been served, by a map fitted on other customers.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamseg.core.scores import Float64Array
+from streamseg.core.scores import Float64Array, Scorer
 from streamseg.core.windows import DAY_MS, Int64Array
 from streamseg.errors import ConfigError
-from streamseg.model.behaviours import Behaviours
 from streamseg.model.calibrate import Calibration, Origin, fit_platt, ratio
-from streamseg.model.classical import past_rate
 from streamseg.model.classical.past import past_of
-from streamseg.model.evaluate import Evaluation, ece, evaluate
+from streamseg.model.evaluate import ece
 from streamseg.model.forecaster import Forecasts
 from streamseg.model.history import History
 from streamseg.model.instants import Instants
-from streamseg.model.network import Network
 from streamseg.model.replay import replay_scores
-from streamseg.model.scorer import NetworkScorer
-
-_NO_BEHAVIOURS = Behaviours(names=("all",), centres=np.zeros((1, 3)), mean=np.zeros(3), scale=np.ones(3))
-"""For networks that are measured and never served."""
-
 
 @dataclass(frozen=True, slots=True)
 class Trial:
@@ -37,22 +30,40 @@ class Trial:
     history: History
     origin: Origin
     instants: Instants
+    ever: NDArray[np.bool_]
+    """(N,) whether the customer had bought by then."""
     actual: Int64Array
     """(N,) outcome days in the origin's horizon."""
     spend: Float64Array
     """(N,) net spend in it."""
-    half: NDArray[np.bool_]
-    """(N,) a map for these customers is fitted on the others, and the other way round."""
+
+    @property
+    def half(self) -> NDArray[np.bool_]:
+        """(N,) a map for these customers is fitted on the others, and the other way round."""
+        return self.instants.customer % 2 == 0
+
+    def fewest_customers(self) -> int:
+        """Customers with a row of the rarer class, bought or not."""
+        return min(len(np.unique(self.instants.customer[part])) for part in (self.actual > 0, self.actual == 0))
 
 
 def set_trial(history: History, origin: Origin) -> Trial:
-    """Pick the instants between the origin and the last one whose horizon ends inside the data.
+    """Take the instants between the origin and the last one whose horizon ends inside the data.
+
+    Just after touchpoints those that were drawn; at each boundary everybody of whom enough is known, silent or not.
 
     Raises:
         ConfigError: If there is none.
     """
-    drawn_ms = history.instants.instant_ms
-    instants = history.instants.take((drawn_ms >= origin.origin_ms) & (drawn_ms <= origin.until_ms))
+    drawn, windows = history.instants, history.spec.windows
+    touched = (drawn.instant_ms >= origin.origin_ms) & (drawn.instant_ms <= origin.until_ms) & drawn.is_touch
+    parts = [drawn.take(touched)]
+    for window in range(windows.index_of(origin.origin_ms - 1) + 1, windows.index_of(origin.until_ms) + 1):
+        boundary_ms = windows.start_ms(window)
+        known = np.flatnonzero(history.first_ms < boundary_ms)
+        due = history.at(known, np.full(len(known), boundary_ms))
+        parts.append(due.take(~due.is_gated & ~due.is_touch))
+    instants = Instants(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Instants)))
     if not len(instants):
         raise ConfigError(
             f"nothing to judge a model on: no customer could be scored between {origin.origin_ms} and "
@@ -64,68 +75,57 @@ def set_trial(history: History, origin: Origin) -> Trial:
         history=history,
         origin=origin,
         instants=instants,
+        ever=past_of(history, customer, instant_ms).ever,
         actual=history.outcomes.count(customer, instant_ms, span_ms),
         spend=history.outcomes.net_spend(customer, instant_ms, span_ms),
-        half=customer % 2 == 0,
     )
 
 
-def calibrate(
-    network: Network, trial: Trial, *, horizon_days: float
-) -> tuple[Calibration, Evaluation, dict[str, float]]:
-    """Fit the map on all of the trial, and measure it as fitted on one half of the customers and used on the other.
+def ask(scorer: Scorer, trial: Trial) -> Forecasts:
+    """What a scorer forecasts for the trial; its horizon is the origin's."""
+    return replay_scores(scorer, trial.history, trial.instants)
 
-    Returns:
-        The map to serve with over `horizon_days`, the candidate's figures, and its ECE by kind of instant.
-    """
-    everyone = np.ones(len(trial.instants), np.bool_)
-    served = replace(_fit_map(network, trial, everyone), horizon_days=horizon_days)
-    churn = np.empty(len(trial.instants))
-    outcomes = np.empty(len(trial.instants))
+
+def blended(one: Forecasts, other: Forecasts, share: Float64Array) -> Forecasts:
+    """(N,) `share` of the other, the rest of the one."""
+    names = [field.name for field in fields(Forecasts)]
+    return Forecasts(*((1.0 - share) * getattr(one, name) + share * getattr(other, name) for name in names))
+
+
+def served_crosswise(raw: Forecasts, trial: Trial) -> Forecasts:
+    """What would have been served, the map of each half of the customers being fitted on the other half."""
+    served = Forecasts(*(np.empty(len(raw.none)) for _ in range(3)))
     for half in (trial.half, ~trial.half):
-        if half.any() and (~half).any():
-            found = _forecast(network, trial, half, _fit_map(network, trial, ~half))
-        else:
-            found = _forecast(network, trial, half, Calibration(trial.origin.horizon_days))
-        churn[half], outcomes[half] = found.none, found.count
-    figures = evaluate(churn, outcomes, trial.actual)
-    by_kind = {
-        f"candidate.ece_{name}": ece(1.0 - churn[kind], (trial.actual[kind] > 0).astype(np.float64))
-        for name, kind in (("touch", trial.instants.is_touch), ("due", ~trial.instants.is_touch))
-    }
-    return served, figures, by_kind
+        other = ~half
+        fitted = fit_map(raw, trial, other) if other.any() else Calibration(trial.origin.horizon_days)
+        mapped = fitted.apply(_some(raw, half))
+        for field in fields(Forecasts):
+            getattr(served, field.name)[half] = getattr(mapped, field.name)
+    return served
 
 
-def judge_past_rate(trial: Trial) -> Evaluation:
-    """Measure the classical bar, fitted on every customer's past at the origin."""
-    history = trial.history
-    known = np.flatnonzero(history.first_ms < trial.origin.origin_ms)
-    at = np.full(len(known), trial.origin.origin_ms)
-    model = past_rate.fit(past_of(history, known, at))
-    past = past_of(history, trial.instants.customer, trial.instants.instant_ms)
-    return evaluate(*model.forecast(past, trial.origin.horizon_days), trial.actual)
-
-
-def judge_incumbent(scorer: NetworkScorer, trial: Trial) -> Evaluation:
-    """Measure the model that serves. It may have seen part of these outcomes: then it looks better than it is."""
-    found = replay_scores(scorer.over(trial.origin.horizon_days), trial.history, trial.instants)
-    return evaluate(found.none, found.count, trial.actual)
-
-
-def _fit_map(network: Network, trial: Trial, rows: NDArray[np.bool_]) -> Calibration:
-    plain = Calibration(horizon_days=trial.origin.horizon_days)
-    found = _forecast(network, trial, rows, plain)
-    level = ratio(float(trial.actual[rows].sum()), float(found.count.sum()))
-    value_level = ratio(float(trial.spend[rows].sum()), level * float(found.value.sum()))
-    levelled = replace(plain, level=level, value_level=value_level)
+def fit_map(raw: Forecasts, trial: Trial, rows: NDArray[np.bool_] | None = None) -> Calibration:
+    """Fit the map on chosen rows of a trial, all by default; followed as far as `calibrate.TRUST` says."""
+    chosen = np.ones(len(raw.none), np.bool_) if rows is None else rows
+    some, actual = _some(raw, chosen), trial.actual[chosen]
+    level = ratio(float(actual.sum()), float(some.count.sum()))
+    value_level = ratio(float(trial.spend[chosen].sum()), level * float(some.value.sum()))
+    levelled = Calibration(trial.origin.horizon_days, level=level, value_level=value_level)
     if not trial.origin.complete:  # a slope found on a shorter horizon says nothing about the longer one
         return levelled.halfway()
-    # The level first: it stands inside the closed form of P(none), so the slope is fitted to what it leaves.
-    churn = _forecast(network, trial, rows, levelled).none
-    slope, offset = fit_platt(churn, trial.actual[rows] == 0)
-    return replace(levelled, slope=slope, offset=offset).halfway()
+    # The level first: it stands inside P(none), so the slope is fitted to what it leaves.
+    slope, offset = fit_platt(levelled.probability(some.none), actual == 0)
+    return Calibration(levelled.horizon_days, level, slope, offset, value_level).halfway()
 
 
-def _forecast(network: Network, trial: Trial, rows: NDArray[np.bool_], calibration: Calibration) -> Forecasts:
-    scorer = NetworkScorer(network, calibration=calibration, behaviours=_NO_BEHAVIOURS, digest="0" * 64)
-    return replay_scores(scorer, trial.history, trial.instants.take(rows))
+def ece_by_kind(served: Forecasts, trial: Trial) -> Mapping[str, float]:
+    """Calibration error just after touchpoints and at due boundaries, by name."""
+    kinds = {"touch": trial.instants.is_touch, "due": ~trial.instants.is_touch}
+    return {
+        f"candidate.ece_{name}": ece(1.0 - served.none[kind], (trial.actual[kind] > 0).astype(np.float64))
+        for name, kind in kinds.items()
+    }
+
+
+def _some(raw: Forecasts, rows: NDArray[np.bool_]) -> Forecasts:
+    return Forecasts(raw.none[rows], raw.count[rows], raw.value[rows])

@@ -5,7 +5,8 @@ Arrives: a scorer, a history and instants. Leaves: forecasts, bit for bit the wo
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -17,6 +18,26 @@ from streamseg.model.instants import Instants
 
 _CUSTOMERS_AT_ONCE: Final = 16_384
 """Folded together: bounds the dense features of one window to some tens of megabytes."""
+
+
+class AnyHorizon(Scorer, Protocol):
+    """A scorer that can be asked about other horizons than its own."""
+
+    def over(self, horizon_days: float) -> Scorer:
+        """The same model, whose scores are about so many days."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """Implements `Forecaster`: a model asked about the past as the worker would."""
+
+    name: str
+    scorer: AnyHorizon
+
+    def forecast(self, history: History, instants: Instants, horizon_days: float) -> Forecasts:
+        """What the model expects of each instant's customer in the `horizon_days` after it."""
+        return replay_scores(self.scorer.over(horizon_days), history, instants)
 
 
 def replay_scores(scorer: Scorer, history: History, instants: Instants) -> Forecasts:

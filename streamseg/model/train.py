@@ -1,4 +1,4 @@
-"""From touchpoints to an artefact: fit before an origin, calibrate and judge after it, refit on all, keep the map.
+"""From touchpoints to an artefact: fit before an origin, choose, judge and calibrate after it, refit on all.
 
 Arrives: batches of touchpoints. Leaves: the bytes of a model, with the figures of its judgement and the verdict of the
 gate. Knows no file, no Kafka and no clock.
@@ -6,25 +6,27 @@ gate. Knows no file, no Kafka and no clock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
-
-import numpy as np
 
 from streamseg.core.spec import CoreSpec
 from streamseg.core.windows import DAY_MS
 from streamseg.errors import ConfigError
 from streamseg.model.artifact import Artifact, pack
-from streamseg.model.behaviours import Behaviours, axes, cluster
-from streamseg.model.calibrate import Calibration, choose_origin
-from streamseg.model.evaluate import Evaluation, Verdict, gate
-from streamseg.model.fit import Progress, fit
+from streamseg.model.calibrate import Calibration, Origin, choose_origin
+from streamseg.model.candidates import CLASSICAL, PARTNER, Candidate, Fits, TrainingPlan, choose
+from streamseg.model.drift import refer
+from streamseg.model.evaluate import Evaluation, evaluate
+from streamseg.model.fit import Progress
+from streamseg.model.forecaster import Forecaster, Forecasts
+from streamseg.model.gate import Judged, Margins, Verdict, gate
+from streamseg.model.grouping import group
 from streamseg.model.history import History, collect
-from streamseg.model.judge import calibrate, judge_incumbent, judge_past_rate, set_trial
-from streamseg.model.network import Network
-from streamseg.model.replay import replay_scores
-from streamseg.model.scorer import NetworkScorer
+from streamseg.model.judge import Trial, ask, ece_by_kind, fit_map, served_crosswise, set_trial
+from streamseg.model.reference import to_json
+from streamseg.model.replay import Replayed
+from streamseg.model.scorer import ModelScorer, unfinished
 from streamseg.wire.batch import TouchpointBatch
 
 MIN_CUSTOMERS: Final = 50
@@ -34,33 +36,21 @@ MIN_WINDOWS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingPlan:
-    """What an operator chooses about training; the defaults train a year of 4,372 customers in under a minute."""
-
-    horizon_days: float = 90.0
-    """The churn horizon."""
-    encoder: str = "lstm"
-    """One of `streamseg.model.encoders.ENCODERS`."""
-    hidden: int = 32
-    """Units of the recurrent layer."""
-    epochs: int = 16
-    """Passes over the history, in each of the two fits."""
-    max_steps: int = 4_000
-    """Steps of the optimiser in each fit: a larger history is passed fewer times, but at least once. For 25,000
-    customers over 40 weeks that is 6 passes, 45 s of one core."""
-    seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Trained:
-    """A candidate and what speaks for it."""
+    """A model and what speaks for it."""
 
     artifact: bytes
+    served: str
+    """What is in it: encoders, a classical model, or a blend of both (`Blend.name`)."""
     candidate: Evaluation
     """On outcomes after the origin, by weights fitted before it and a map fitted on other customers."""
-    past_rate: Evaluation
+    classical: Mapping[str, Evaluation]
+    """The same of each classical model."""
     incumbent: Evaluation | None
     verdict: Verdict
+    """Whether the artefact may be published, be it of networks or, in their place, a classical model."""
+    contenders: Mapping[str, Forecaster]
+    """What was refitted on all, by name: each encoder, and what is served."""
 
 
 def _silent(stage: str, share: float) -> None:
@@ -73,15 +63,17 @@ def train(
     spec: CoreSpec,
     plan: TrainingPlan | None = None,
     incumbent: Artifact | None = None,
+    warm: Artifact | None = None,
     progress: Progress = _silent,
 ) -> Trained:
-    """Train a candidate, and judge it against the past rate and the model that serves.
+    """Train a candidate, and judge it against the classical models and the model that serves.
 
     Args:
         touchpoints: Of all customers, in any order.
         spec: The rules of the deployment: windows, outcome types, gate.
-        plan: Horizon, encoder and size.
+        plan: Horizon, encoders and size.
         incumbent: What serves now; its version becomes the parent.
+        warm: Networks of the same shape start from the weights of this model instead of from chance.
         progress: Called with a stage in words and its share done, 0 to 1.
 
     Raises:
@@ -90,37 +82,115 @@ def train(
     chosen = plan or TrainingPlan()
     progress("reading the history", 0.0)
     history = collect(touchpoints, spec, seed=chosen.seed)
-    _refuse_too_little(history)
     progress("reading the history", 1.0)
-    window_ms = spec.windows.length_ms
-    origin = choose_origin(history.start_ms, history.end_ms, horizon_days=chosen.horizon_days, window_ms=window_ms)
-    early = _fit(history, origin.origin_ms, chosen, "fitting before the origin", progress)
-    trial = set_trial(history, origin)
-    calibration, candidate, by_kind = calibrate(early, trial, horizon_days=chosen.horizon_days)
-    past = judge_past_rate(trial)
-    serving = judge_incumbent(incumbent.scorer, trial) if incumbent is not None else None
-    verdict = gate(candidate, serving, past)
+    return train_on(history, plan=chosen, incumbent=incumbent, warm=warm, progress=progress)
 
-    final = _fit(history, history.end_ms, chosen, "fitting on all", progress)
-    artifact = pack(
-        final,
-        spec=spec.windows,
-        outcome_types=spec.outcome_types,
+
+def train_on(
+    history: History,
+    *,
+    plan: TrainingPlan,
+    incumbent: Artifact | None = None,
+    warm: Artifact | None = None,
+    compare_all: bool = False,
+    progress: Progress = _silent,
+) -> Trained:
+    """As `train`, from a history that is at hand; `compare_all` refits encoders that are not served, too.
+
+    Raises:
+        ConfigError: If there are too few customers, no outcome, or too little time.
+    """
+    _refuse_too_little(history)
+    origin = choose_origin(
+        history.start_ms,
+        history.end_ms,
+        horizon_days=plan.horizon_days,
+        window_ms=history.spec.windows.length_ms,
+        seen_ms=incumbent.manifest.data_until_ms if incumbent is not None else None,
+    )
+    trial = set_trial(history, origin)
+    fits = Fits(history, plan, warm, progress)
+    bars = {name: fits.early_classical(name, trial) for name in CLASSICAL}
+    few = trial.fewest_customers() < Margins().class_customers
+    candidates = {} if few else choose(fits, trial, bars[PARTNER].raw)
+    best = min(candidates.values(), key=lambda one: one.log_loss(trial), default=bars[PARTNER])
+    serving = ask(incumbent.scorer.over(origin.horizon_days), trial) if incumbent is not None else None
+    verdict = gate(
+        _judged("candidate", best.served),
+        incumbent=_judged("incumbent", serving) if serving is not None else None,
+        classical=[_judged(name, bar.served) for name, bar in bars.items()],
+        actual=trial.actual,
+        customer=trial.instants.customer,
+    )
+    if verdict.serve in bars:
+        # Neither the candidate nor an incumbent may serve: then a classical model does, and is published like any other.
+        best, verdict = bars[verdict.serve], replace(verdict, promote=True)
+    refitted = {
+        name: _refit(fits, trial, one)
+        for name, one in {**(candidates if compare_all else {}), best.name: best}.items()
+    }
+    scorer = refitted[best.name]
+    figures = {"candidate": _evaluate(best.served, trial)}
+    figures |= {name: _evaluate(bar.served, trial) for name, bar in bars.items()}
+    figures |= {"incumbent": _evaluate(serving, trial)} if serving is not None else {}
+    artifact = _pack(scorer, history, figures, ece_by_kind(best.served, trial), origin, verdict, incumbent, plan)
+    return Trained(
+        artifact=artifact,
+        served=best.name,
+        candidate=figures["candidate"],
+        classical={name: figures[name] for name in bars},
+        incumbent=figures.get("incumbent"),
+        verdict=verdict,
+        contenders={name: Replayed(name, one) for name, one in refitted.items()},
+    )
+
+
+def _refit(fits: Fits, trial: Trial, one: Candidate) -> ModelScorer:
+    """The same members fitted on all, with the map that was fitted on the trial."""
+    calibration = replace(fit_map(one.raw, trial), horizon_days=fits.plan.horizon_days)
+    return unfinished(fits.refit(one), calibration)
+
+
+def _pack(
+    scorer: ModelScorer,
+    history: History,
+    figures: Mapping[str, Evaluation],
+    by_kind: Mapping[str, float],
+    origin: Origin,
+    verdict: Verdict,
+    incumbent: Artifact | None,
+    plan: TrainingPlan,
+) -> bytes:
+    """Group the customers, remember what they were like, and write all of it down."""
+    judged = figures["candidate"]
+    metrics = {name: value for who, one in figures.items() for name, value in one.flat(who).items()}
+    return pack(
+        scorer.blend,
+        spec=history.spec.windows,
+        outcome_types=history.spec.outcome_types,
         data_from_ms=history.start_ms,
         data_until_ms=history.end_ms,
         customers=history.customers,
-        calibration=calibration,
-        behaviours=_behaviours(final, history, calibration, chosen.seed),
+        calibration=scorer.calibration,
+        behaviours=group(scorer, history, incumbent, seed=plan.seed),
+        reference=to_json(refer(scorer, history, ece=judged.ece, bias_pct=judged.bias_pct)),
         metrics={
-            **candidate.flat("candidate"),
+            **metrics,
             **by_kind,
-            **past.flat("past_rate"),
             "origin_ms": float(origin.origin_ms),
             "origin_horizon_days": origin.horizon_days,
         },
+        reasons=verdict.reasons,
         parent=incumbent.version if incumbent is not None else None,
     )
-    return Trained(artifact, candidate, past, serving, verdict)
+
+
+def _evaluate(said: Forecasts, trial: Trial) -> Evaluation:
+    return evaluate(said.none, said.count, trial.actual)
+
+
+def _judged(name: str, said: Forecasts) -> Judged:
+    return Judged(name, said.none, said.count)
 
 
 def _refuse_too_little(history: History) -> None:
@@ -136,27 +206,3 @@ def _refuse_too_little(history: History) -> None:
         raise ConfigError(f"nothing to train on: no touchpoint of an outcome type ({outcomes}); {remedy}")
     if days < needed:
         raise ConfigError(f"nothing to train on: {days:.1f} days of touchpoints, at least {needed} needed; {remedy}")
-
-
-def _fit(history: History, until_ms: int, plan: TrainingPlan, stage: str, progress: Progress) -> Network:
-    return fit(
-        history,
-        until_ms=until_ms,
-        horizon_days=plan.horizon_days,
-        encoder=plan.encoder,
-        hidden=plan.hidden,
-        epochs=plan.epochs,
-        max_steps=plan.max_steps,
-        seed=plan.seed,
-        progress=lambda share: progress(stage, share),
-    )
-
-
-def _behaviours(network: Network, history: History, calibration: Calibration, seed: int) -> Behaviours:
-    """Cluster the customers by what is expected of each at the last boundary he was due."""
-    due = history.instants.take(~history.instants.is_touch)
-    newest = due.take(np.append(np.diff(due.customer) != 0, True))
-    one = Behaviours(names=("all",), centres=np.zeros((1, 3)), mean=np.zeros(3), scale=np.ones(3))
-    scorer = NetworkScorer(network, calibration=calibration, behaviours=one, digest="0" * 64)
-    found = replay_scores(scorer, history, newest)
-    return cluster(axes(found.none, found.count, found.value), seed=seed)

@@ -34,6 +34,11 @@ class BgNbd:
     a: float
     b: float
 
+    @property
+    def shape(self) -> float:
+        """Of the gamma that the customers' purchase rates are drawn from."""
+        return self.r
+
     def log_likelihood(self, past: Past) -> Float64Array:
         """(N,) log density of each customer's outcome days."""
         x = past.repeats

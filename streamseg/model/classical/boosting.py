@@ -17,10 +17,9 @@ from streamseg.core.windows import DAY_MS, Int64Array
 from streamseg.errors import ConfigError
 from streamseg.model.classical.members import discount
 from streamseg.model.classical.past import past_of
-from streamseg.model.forecaster import Forecasts
+from streamseg.model.forecaster import SURE, Forecasts
 from streamseg.model.history import History
 from streamseg.model.instants import Instants
-from streamseg.model.scorer import SURE
 
 LOOK_BACK_DAYS: Final = (7, 14, 28, 56, 91, 182, 364)
 ORIGINS: Final = 8

@@ -16,14 +16,18 @@ from streamseg.core.scores import Float64Array
 from streamseg.model.classical import bg_nbd, gamma_gamma, pareto_nbd, past_rate
 from streamseg.model.classical.gamma_gamma import GammaGamma
 from streamseg.model.classical.past import Past, past_of
-from streamseg.model.forecaster import Forecasts
+from streamseg.model.forecaster import DISCOUNT_PER_DAY, SURE, Forecasts
 from streamseg.model.history import History
 from streamseg.model.instants import Instants
-from streamseg.model.scorer import DISCOUNT_PER_DAY, SURE
 
 
 class CountModel(Protocol):
     """A model of how often and until when a customer buys."""
+
+    @property
+    def shape(self) -> float:
+        """Of the gamma that the customers' purchase rates are drawn from, above 0."""
+        ...
 
     def log_likelihood(self, past: Past) -> Float64Array:
         """(N,) log density of each customer's outcome days."""
@@ -39,7 +43,13 @@ FITS: Final[Mapping[str, Callable[[Past], CountModel]]] = {
     "bg_nbd": bg_nbd.fit,
     "pareto_nbd": pareto_nbd.fit,
 }
-"""The count models by name."""
+"""How the count models are fitted, by name."""
+MODELS: Final[Mapping[str, Callable[..., CountModel]]] = {
+    "past_rate": past_rate.PastRate,
+    "bg_nbd": bg_nbd.BgNbd,
+    "pareto_nbd": pareto_nbd.ParetoNbd,
+}
+"""What they are made of, by name: from their parameters, as in an artefact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,14 @@ class Classical:
         none, count = self.counts.forecast(past, horizon_days)
         spend = self.spend.mean(past.spend_days, past.mean_spend)
         return Forecasts(np.clip(none, SURE, 1.0 - SURE), count, count * spend * discount(horizon_days))
+
+    def square_of_value(self, past: Past, found: Forecasts) -> Float64Array:
+        """(N,) expected square of the spend of which `found.value` is the mean.
+
+        The rate of a customer with x repeats is known as a gamma of shape r + x, a day's spend as one of shape p.
+        """
+        days = np.maximum(found.count, 1e-9)
+        return found.value**2 * (1.0 + 1.0 / (self.counts.shape + past.repeats) + (1.0 + 1.0 / self.spend.p) / days)
 
 
 def fit(name: str, history: History, *, until_ms: int) -> Classical:

@@ -37,6 +37,11 @@ class ParetoNbd:
     s: float
     beta: float
 
+    @property
+    def shape(self) -> float:
+        """Of the gamma that the customers' purchase rates are drawn from."""
+        return self.r
+
     def log_likelihood(self, past: Past) -> Float64Array:
         """(N,) log density of each customer's outcome days."""
         x, last = past.repeats, past.last_days

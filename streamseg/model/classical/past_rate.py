@@ -29,6 +29,11 @@ class PastRate:
     alpha: float
     beta: float
 
+    @property
+    def shape(self) -> float:
+        """Of the gamma that the customers' purchase rates are drawn from."""
+        return self.alpha
+
     def log_likelihood(self, past: Past) -> Float64Array:
         """(N,) log density of each customer's outcome days."""
         x = past.repeats

@@ -1,4 +1,4 @@
-"""Figures of merit, calibration, the past rate, the gate and the clusters, by hand and against brute force."""
+"""Figures of merit, calibration, the past rate and the clusters, by hand and against brute force."""
 
 from __future__ import annotations
 
@@ -11,14 +11,9 @@ from hypothesis import strategies as st
 
 from streamseg.model.behaviours import axes, cluster, name_centres
 from streamseg.model.calibrate import LEVEL, SLOPE, choose_origin, fit_platt, ratio
-from streamseg.model.evaluate import Evaluation, Margins, auc, evaluate, gate
+from streamseg.model.evaluate import auc, auc_parts, evaluate, log_losses
 
 DAY_MS = 86_400_000
-
-
-def an_evaluation(**changes: float) -> Evaluation:
-    figures = {"auc": 0.7, "brier": 0.2, "log_loss": 0.6, "ece": 0.02, "mae": 1.0, "rmse": 1.5, "bias_pct": 0.0}
-    return Evaluation(rows=1000, **{**figures, "alert_rate": 0.2, **changes})
 
 
 def test_figures_by_hand() -> None:
@@ -41,6 +36,30 @@ def test_auc_is_the_share_of_pairs_in_the_right_order(rows: list[tuple[int, bool
     expected = won / (len(ups) * len(downs)) if ups and downs else 0.5
     found = auc(np.array([float(score) for score, _ in rows]), np.array([positive for _, positive in rows]))
     assert found == pytest.approx(expected)
+
+
+def test_a_row_that_was_sure_and_wrong_costs_much_and_not_infinitely_much() -> None:
+    found = log_losses(np.array([0.8, 0.4, 1.0]), np.array([0, 1, 3]))
+    assert found.tolist() == pytest.approx([-math.log(0.8), -math.log(0.6), -math.log(1e-6)])
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=2, max_size=30))
+def test_the_parts_of_an_auc_have_it_as_their_mean(rows: list[tuple[int, bool]]) -> None:
+    score, positive = np.array([float(score) for score, _ in rows]), np.array([positive for _, positive in rows])
+    if positive.any() and not positive.all():
+        assert auc_parts(score, positive).mean() == pytest.approx(auc(score, positive))
+
+
+def test_the_parts_of_an_auc_vary_as_it_does_over_samples() -> None:
+    random = np.random.default_rng(0)
+    found, errors = [], []
+    for _ in range(300):
+        positive = random.random(200) < 0.3
+        score = random.normal(0.0, 1.0, 200) + positive
+        found.append(auc(score, positive))
+        errors.append(auc_parts(score, positive).std() / math.sqrt(200))
+    assert np.mean(errors) == pytest.approx(np.std(found), rel=0.15)
 
 
 def test_platt_finds_the_map_that_the_outcomes_were_drawn_from() -> None:
@@ -76,33 +95,6 @@ def test_an_origin_leaves_a_third_before_it_and_a_horizon_after_it(days: int, ho
     assert origin.horizon_days <= horizon
 
 
-def test_the_gate_lets_a_better_candidate_pass_and_says_why() -> None:
-    verdict = gate(an_evaluation(log_loss=0.55), an_evaluation(log_loss=0.56), an_evaluation(log_loss=0.6))
-    assert verdict.promote
-    assert verdict.reasons[0] == "log loss 0.5500 is within 0.6000 (past rate)"
-    assert len(verdict.reasons) == 5
-
-
-@pytest.mark.parametrize(
-    ("candidate", "reason"),
-    [
-        ({"log_loss": 0.61}, "log loss 0.6100 exceeds 0.6000 (past rate)"),
-        ({"auc": 0.68}, "1 - AUC 0.3200 exceeds 0.3100 (past rate)"),
-        ({"log_loss": 0.57}, "log loss 0.5700 exceeds 0.5550 (incumbent)"),
-        ({"alert_rate": 0.35}, "shift of the alert rate 0.1500 exceeds 0.1000 (incumbent)"),
-        ({"log_loss": math.nan}, "log loss nan exceeds 0.6000 (past rate)"),
-    ],
-)
-def test_the_gate_refuses_with_the_reason(candidate: dict[str, float], reason: str) -> None:
-    verdict = gate(an_evaluation(**{"log_loss": 0.55, **candidate}), an_evaluation(log_loss=0.55), an_evaluation())
-    assert not verdict.promote
-    assert reason in verdict.reasons
-
-
-def test_a_margin_can_be_asked_for() -> None:
-    candidate = an_evaluation(log_loss=0.595)
-    assert gate(candidate, None, an_evaluation()).promote
-    assert not gate(candidate, None, an_evaluation(), Margins(log_loss_gain=0.01)).promote
 
 
 def four_kinds_of_customers() -> np.ndarray:

@@ -1,0 +1,107 @@
+"""Two versions on outcomes that came: the worse one is found out, equals are left alone, too little says nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from streamseg.core.spec import CoreSpec
+from streamseg.core.windows import DAY_MS
+from streamseg.model.calibrate import Calibration
+from streamseg.model.evaluate import evaluate
+from streamseg.model.fit import fit
+from streamseg.model.history import History, collect
+from streamseg.model.matured import Matured, compare_matured, forecast_over, what_came
+from streamseg.model.scorer import NetworkScorer
+from tests.unit.model.scorers import CENTRES
+from tests.unit.model.simulated import START_MS
+from tests.unit.model.streams import a_shop
+
+PROMOTED_MS = START_MS + 26 * 7 * DAY_MS
+
+
+@pytest.fixture(scope="module")
+def history() -> History:
+    """Ten weeks more than either version has learnt from."""
+    return collect(a_shop(150, 36), CoreSpec())
+
+
+def a_version(history: History, *, epochs: int = 6, offset: float = 0.0) -> NetworkScorer:
+    network = fit(
+        history,
+        until_ms=PROMOTED_MS,
+        horizon_days=56.0,
+        encoder="lstm",
+        hidden=8,
+        epochs=epochs,
+        seed=0,
+        progress=lambda share: None,
+    )
+    return NetworkScorer(network, calibration=Calibration(56.0, offset=offset), behaviours=CENTRES, digest="0" * 64)
+
+
+@pytest.fixture(scope="module")
+def sound(history: History) -> NetworkScorer:
+    return a_version(history)
+
+
+@pytest.fixture(scope="module")
+def boastful(history: History) -> NetworkScorer:
+    """The same weights under a map that tells everybody he will hardly leave."""
+    return a_version(history, offset=-2.0)
+
+
+def compare(new: NetworkScorer, old: NetworkScorer, history: History, since_ms: int = PROMOTED_MS) -> Matured:
+    found = compare_matured(new, old, history, since_ms=since_ms)
+    assert found is not None
+    return found
+
+
+def test_a_bad_version_is_worse_beyond_chance_and_the_good_one_better(
+    history: History, sound: NetworkScorer, boastful: NetworkScorer
+) -> None:
+    bad, good = compare(boastful, sound, history), compare(sound, boastful, history)
+    assert (bad.worse, bad.better) == (True, False)
+    assert (good.worse, good.better) == (False, True)
+    assert bad.low <= bad.new.log_loss - bad.old.log_loss <= bad.high
+    assert (good.low, good.high) == pytest.approx((-bad.high, -bad.low))
+
+
+def test_a_version_is_neither_better_nor_worse_than_itself(history: History, sound: NetworkScorer) -> None:
+    found = compare(sound, sound, history)
+    assert (found.low, found.high, found.worse, found.better) == (0.0, 0.0, False, False)
+
+
+def test_the_figures_are_those_of_the_forecasts_at_all_instants_since_the_promotion(
+    history: History, sound: NetworkScorer, boastful: NetworkScorer
+) -> None:
+    found = compare(sound, boastful, history)
+    assert found.horizon_days == 56.0
+    instants, until_ms = history.instants, history.end_ms - 56 * DAY_MS
+    which = np.flatnonzero((instants.instant_ms >= PROMOTED_MS) & (instants.instant_ms <= until_ms))
+    assert set(instants.is_touch[which].tolist()) == {True, False}
+    actual = history.outcomes.count(instants.customer[which], instants.instant_ms[which], 56 * DAY_MS)
+    assert found.new == evaluate(*forecast_over(sound, history, which, 56.0), actual)
+    assert (found.rows, found.customers) == (len(which), len(np.unique(instants.customer[which])))
+
+
+def test_soon_after_a_promotion_a_shorter_horizon_must_do_and_before_that_none(
+    history: History, sound: NetworkScorer, boastful: NetworkScorer
+) -> None:
+    weeks_ago = {
+        weeks: compare_matured(sound, boastful, history, since_ms=history.end_ms - weeks * 7 * DAY_MS)
+        for weeks in (1, 3, 6, 10)
+    }
+    horizons = {weeks: found.horizon_days for weeks, found in weeks_ago.items() if found is not None}
+    assert horizons == {3: 14.0, 6: 28.0, 10: 56.0}
+
+
+def test_few_customers_of_one_class_say_nothing(history: History, sound: NetworkScorer) -> None:
+    small = collect(a_shop(25, 36), CoreSpec())
+    assert len(what_came(small, 28.0, since_ms=PROMOTED_MS).which) > 200
+    assert compare_matured(sound, sound, small, since_ms=PROMOTED_MS) is None
+    assert compare(sound, sound, history).customers > 60
+
+
+def test_the_interval_is_the_same_every_time(history: History, sound: NetworkScorer, boastful: NetworkScorer) -> None:
+    assert compare(sound, boastful, history) == compare(sound, boastful, history)
