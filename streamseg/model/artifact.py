@@ -23,7 +23,7 @@ from safetensors.numpy import save as save_tensors
 from streamseg.core.features import FEATURES
 from streamseg.core.windows import WindowSpec
 from streamseg.errors import ConfigError
-from streamseg.model.behaviours import Behaviours
+from streamseg.model.behaviours import Behaviours, from_manifest, to_manifest
 from streamseg.model.calibrate import Calibration
 from streamseg.model.network import Network
 from streamseg.model.scorer import NetworkScorer
@@ -55,7 +55,7 @@ class Manifest:
     customers: int
     calibration: Mapping[str, float]
     behaviours: Mapping[str, Any]
-    """names, centres (K, 3), mean (3), scale (3)."""
+    """`behaviours.Behaviours` by field."""
     metrics: Mapping[str, float]
     parent: str | None
     """Version of the model that this one was meant to replace."""
@@ -70,6 +70,7 @@ class Artifact:
     digest: str
     """SHA-256 over manifest and tensors, hexadecimal."""
     scorer: NetworkScorer
+    behaviours: Behaviours
 
     @property
     def version(self) -> str:
@@ -108,12 +109,7 @@ def pack(
         data_until_ms=data_until_ms,
         customers=customers,
         calibration=asdict(calibration),
-        behaviours={
-            "names": behaviours.names,
-            "centres": behaviours.centres.tolist(),
-            "mean": behaviours.mean.tolist(),
-            "scale": behaviours.scale.tolist(),
-        },
+        behaviours=to_manifest(behaviours),
         metrics=dict(metrics),
         parent=parent,
     )
@@ -164,7 +160,7 @@ def load(data: bytes, *, spec: WindowSpec) -> Artifact:
         raise ConfigError(
             f"model {digest[:12]} computes its golden batch {worst:.1e} off; the limit is {TOLERANCE:.0e}: {REMEDY}"
         )
-    return Artifact(manifest=manifest, digest=str(digest), scorer=scorer)
+    return Artifact(manifest=manifest, digest=str(digest), scorer=scorer, behaviours=behaviours)
 
 
 def read_manifest(data: bytes) -> dict[str, Any]:
@@ -206,16 +202,7 @@ def _build(
     limits = (calibration.horizon_days, calibration.level, calibration.slope, calibration.value_level)
     if not all(math.isfinite(value) and value > 0 for value in limits) or not math.isfinite(calibration.offset):
         raise ConfigError(f"model calibration is {calibration}; expected finite numbers above 0: {REMEDY}")
-    parts = manifest.behaviours
-    behaviours = Behaviours(
-        names=tuple(parts["names"]),
-        centres=np.array(parts["centres"], np.float64),
-        mean=np.array(parts["mean"], np.float64),
-        scale=np.array(parts["scale"], np.float64),
-    )
-    if behaviours.centres.shape != (len(behaviours.names), 3):
-        raise ValueError(f"{len(behaviours.names)} behaviours, centres of shape {behaviours.centres.shape}")
-    return network, calibration, behaviours
+    return network, calibration, from_manifest(manifest.behaviours)
 
 
 def _refuse_other_names(what: str, found: Sequence[str], expected: Sequence[str]) -> None:

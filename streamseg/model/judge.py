@@ -15,15 +15,12 @@ from streamseg.core.scores import Float64Array
 from streamseg.core.windows import DAY_MS, Int64Array
 from streamseg.errors import ConfigError
 from streamseg.model import past_rate
-from streamseg.model.behaviours import Behaviours
+from streamseg.model.behaviours import UNGROUPED
 from streamseg.model.calibrate import Calibration, Origin, fit_platt, ratio
 from streamseg.model.evaluate import Evaluation, ece, evaluate
 from streamseg.model.history import History, replay_scores
 from streamseg.model.network import Network
 from streamseg.model.scorer import NetworkScorer
-
-_NO_BEHAVIOURS = Behaviours(names=("all",), centres=np.zeros((1, 3)), mean=np.zeros(3), scale=np.ones(3))
-"""For networks that are measured and never served."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +135,6 @@ def _fit_map(network: Network, trial: Trial, rows: NDArray[np.bool_]) -> Calibra
 def _forecast(
     network: Network, trial: Trial, rows: NDArray[np.bool_], calibration: Calibration
 ) -> tuple[Float64Array, Float64Array, Float64Array]:
-    scorer = NetworkScorer(network, calibration=calibration, behaviours=_NO_BEHAVIOURS, digest="0" * 64)
+    scorer = NetworkScorer(network, calibration=calibration, behaviours=UNGROUPED, digest="0" * 64)
     found = replay_scores(scorer, trial.history, trial.which[rows])
     return found["churn"], found["outcomes"], found["value"]

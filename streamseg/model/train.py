@@ -12,11 +12,12 @@ from typing import Final
 
 import numpy as np
 
+from streamseg.core.scores import Float64Array
 from streamseg.core.spec import CoreSpec
-from streamseg.core.windows import DAY_MS
+from streamseg.core.windows import DAY_MS, Int64Array
 from streamseg.errors import ConfigError
 from streamseg.model.artifact import Artifact, pack
-from streamseg.model.behaviours import Behaviours, axes, cluster
+from streamseg.model.behaviours import UNGROUPED, Behaviours, Previous, axes, labels, segment
 from streamseg.model.calibrate import Calibration, choose_origin
 from streamseg.model.evaluate import Evaluation, Verdict, gate
 from streamseg.model.fit import Progress, fit
@@ -24,7 +25,9 @@ from streamseg.model.history import History, collect, replay_scores
 from streamseg.model.judge import calibrate, judge_incumbent, judge_past_rate, set_trial
 from streamseg.model.network import Network
 from streamseg.model.scorer import NetworkScorer
+from streamseg.model.wording import Profiles
 from streamseg.wire.batch import TouchpointBatch
+from streamseg.wire.vocabulary import CHANNELS, TYPES
 
 MIN_CUSTOMERS: Final = 50
 """Fewer say nothing about the next one: nothing is trained, and so nothing is scored."""
@@ -106,7 +109,7 @@ def train(
         data_until_ms=history.end_ms,
         customers=history.customers,
         calibration=calibration,
-        behaviours=_behaviours(final, history, calibration, chosen.seed),
+        behaviours=_behaviours(final, history, calibration, incumbent, chosen.seed),
         metrics={
             **candidate.flat("candidate"),
             **by_kind,
@@ -147,11 +150,31 @@ def _fit(history: History, until_ms: int, plan: TrainingPlan, stage: str, progre
     )
 
 
-def _behaviours(network: Network, history: History, calibration: Calibration, seed: int) -> Behaviours:
-    """Cluster the customers by what is expected of each at the last boundary he was due."""
+def _behaviours(
+    network: Network, history: History, calibration: Calibration, incumbent: Artifact | None, seed: int
+) -> Behaviours:
+    """Group the customers by what is expected of each at the last boundary he was due, and go on from the incumbent."""
     due = np.flatnonzero(~history.instants.is_touch)
     newest = due[np.append(np.diff(history.instants.customer[due]) != 0, True)]
-    one = Behaviours(names=("all",), centres=np.zeros((1, 3)), mean=np.zeros(3), scale=np.ones(3))
-    scorer = NetworkScorer(network, calibration=calibration, behaviours=one, digest="0" * 64)
+    scorer = NetworkScorer(network, calibration=calibration, behaviours=UNGROUPED, digest="0" * 64)
     found = replay_scores(scorer, history, newest)
-    return cluster(axes(found["churn"], found["outcomes"], found["value"]), seed=seed)
+    types, channels = _touchpoints(history, history.instants.customer[newest])
+    previous = None
+    if incumbent is not None:
+        said = replay_scores(incumbent.scorer, history, newest)
+        points = axes(said["churn"], said["outcomes"], said["value"])
+        previous = Previous(incumbent.behaviours, labels(incumbent.behaviours, points))
+    profiles = Profiles(
+        1.0 - found["churn"], found["outcomes"], found["value"], types, channels, horizon_days=calibration.horizon_days
+    )
+    return segment(profiles, previous, seed=seed)
+
+
+def _touchpoints(history: History, customer: Int64Array) -> tuple[Float64Array, Float64Array]:
+    """(N, types) and (N, channels) touchpoints of N customers in their closed windows."""
+    lengths = np.diff(np.append(history.row_of, len(history.closed)))
+    owner = np.repeat(np.arange(history.customers), lengths)
+    counts = np.empty((len(customer), len(TYPES) + len(CHANNELS)))
+    for column in range(counts.shape[1]):
+        counts[:, column] = np.bincount(owner, np.expm1(history.closed[:, column]), history.customers)[customer]
+    return counts[:, : len(TYPES)], counts[:, len(TYPES) :]
