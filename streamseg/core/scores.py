@@ -26,6 +26,10 @@ class Scores:
     """(N,) Expected number of days with an outcome in the horizon, at least 0."""
     expected_value: Float64Array
     """(N,) Expected discounted spend in the horizon, base currency, at least 0."""
+    value_low: Float64Array
+    """(N,) In eight cases of ten the spend lies between this"""
+    value_high: Float64Array
+    """(N,) and this; base currency, at least 0."""
     behaviour_distance: Float64Array
     """(N, K) Distance to the centre of each behaviour cluster, at least 0."""
 

@@ -1,34 +1,80 @@
-"""Behaviour clusters: customers grouped by what is expected of them, with names a marketer can read.
+"""Behaviours: kinds of customers by what is expected of them, each with an id, a name and a description that stay.
 
-Arrives: forecasts of the customers. Leaves: names, centres and scale, frozen in the artefact. Pure numpy, seeded.
+Arrives: forecasts and touchpoint counts of the customers, and what the previous version says of them. Leaves: what the
+artefact freezes and the scorer measures distances to. Pure numpy, seeded.
+
+The axes are [log1p expected outcomes, P(buy), log1p expected spend], the first weighed most, since it is what the next
+purchases follow: on Online Retail and The Complete Journey, k = 6, equal weights explain .34 and .59 of the variance of
+log(1 + purchases), these weights .36 and .62. The network's embedding is left out: at a tenth and a quarter of the
+weight it changed neither figure by more than .003, at full weight it cost .15 of the stability, and a classical model
+has none.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final
 
 import numpy as np
 
 from streamseg.core.scores import Float64Array
+from streamseg.core.windows import Int64Array
+from streamseg.model.clustering import kmeans, nearest
+from streamseg.model.matching import Match, announce, match
+from streamseg.model.stability import CANDIDATES, choose_k
+from streamseg.model.wording import Profiles, unique_names, word
 
-CLUSTERS = 4
-RESTARTS = 8
-_FREQUENCY = ("rare", "occasional", "regular", "frequent")
-_SPEND = ("low", "modest", "good", "high")
+WEIGHTS: Final = (1.0, 0.5, 0.25)
+"""Of the three axes, in deviations."""
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviours:
-    """K clusters on the standardised axes [log1p expected outcomes, P(buy), log1p expected spend]."""
+    """K clusters on the weighted axes, ordered by expected spend, the lowest first."""
 
+    ids: tuple[str, ...]
+    """K identities: the same id in another version means mostly the same customers; none is given twice."""
     names: tuple[str, ...]
-    """K readable names, ordered by expected value, the lowest first."""
+    """K readable names, unique; a name stays with its id."""
+    descriptions: tuple[str, ...]
+    """K sentences: what sets these customers apart, measured on the customers of this version."""
     centres: Float64Array
-    """(K, 3), standardised."""
+    """(K, 3), (axis - mean) / scale."""
     mean: Float64Array
     """(3,) of the axes."""
     scale: Float64Array
-    """(3,) deviations of the axes, above 0."""
+    """(3,) deviations of the axes over their weights, above 0."""
+    stability: float
+    """Mean adjusted Rand index of refits on resampled customers; 1 is the best."""
+    overlaps: tuple[float, ...]
+    """K Jaccard indexes with the customers of the same id in the previous version; 0 for a new id."""
+    remarks: tuple[str, ...]
+    """What ended and what began since the previous version, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """The version before, and what it says today of the customers who are clustered now."""
+
+    behaviours: Behaviours
+    label: Int64Array
+    """(N,) its behaviour of each; -1 where it says none."""
+
+
+UNGROUPED: Final = Behaviours(
+    ids=("b0",),
+    names=("all",),
+    descriptions=("All customers.",),
+    centres=np.zeros((1, 3)),
+    mean=np.zeros(3),
+    scale=np.ones(3),
+    stability=1.0,
+    overlaps=(0.0,),
+    remarks=(),
+)
+"""For models that are measured and never served."""
 
 
 def axes(churn: Float64Array, outcomes: Float64Array, value: Float64Array) -> Float64Array:
@@ -36,65 +82,97 @@ def axes(churn: Float64Array, outcomes: Float64Array, value: Float64Array) -> Fl
     return np.stack((np.log1p(outcomes), 1.0 - churn, np.log1p(value)), axis=1)
 
 
-def cluster(points: Float64Array, *, seed: int = 0, clusters: int = CLUSTERS) -> Behaviours:
-    """Group N points of `axes` by k-means (Lloyd 1982, seeded as Arthur & Vassilvitskii 2007), the best of a few runs.
+def footing(points: Float64Array) -> tuple[Float64Array, Float64Array]:
+    """(N, 3) of `axes` -> mean and scale (3,) that weigh them; an axis on which all agree says nothing."""
+    deviation = points.std(axis=0)
+    return points.mean(axis=0), np.where(deviation > 1e-9, deviation, 1.0) / np.array(WEIGHTS)
 
-    Fewer distinct points than clusters give fewer clusters.
+
+def labels(behaviours: Behaviours, points: Float64Array) -> Int64Array:
+    """(N, 3) of `axes` -> (N,) index of the nearest behaviour."""
+    return nearest((points - behaviours.mean) / behaviours.scale, behaviours.centres)[0]
+
+
+def distances(behaviours: Behaviours, points: Float64Array) -> Float64Array:
+    """(N, 3) of `axes` -> (N, K) distance to each centre, at least 0; a row's depends on that row alone, bit for bit."""
+    standard = (points - behaviours.mean) / behaviours.scale
+    # One term after the other: a reduction may add in another order at another width.
+    squares = sum((standard[:, axis, None] - behaviours.centres[None, :, axis]) ** 2 for axis in range(len(WEIGHTS)))
+    return np.sqrt(squares)
+
+
+def segment(profiles: Profiles, previous: Previous | None = None, *, k: int | None = None, seed: int = 0) -> Behaviours:
+    """Group N customers, name the groups, and carry ids and names over from the previous version.
+
+    Args:
+        profiles: Of the customers.
+        previous: None for a first version. Its number of behaviours is kept while it is stable.
+        k: How many; None lets stability choose.
+        seed: Of resampling and random starts.
     """
-    mean, scale = points.mean(axis=0), points.std(axis=0)
-    scale = np.where(scale > 1e-9, scale, 1.0)
+    points = axes(1.0 - profiles.buys, profiles.outcomes, profiles.value)
+    mean, scale = footing(points)
     standard = (points - mean) / scale
-    k = min(clusters, len(np.unique(np.round(standard, 9), axis=0)))
-    random = np.random.default_rng(seed)
-    runs = [_lloyd(standard, _spread(standard, k, random)) for _ in range(RESTARTS)]
-    centres = min(runs, key=lambda run: run[1])[0]
+    old_ids = previous.behaviours.ids if previous is not None else ()
+    prefer = len(old_ids) if old_ids and k is None else None
+    chosen, agreement = choose_k(standard, CANDIDATES if k is None else (k,), prefer=prefer, seed=seed)
+    centres = kmeans(standard, chosen, seed=seed)
     raw = centres * scale + mean
-    order = np.lexsort((raw[:, 0], raw[:, 2]))
-    return Behaviours(names=name_centres(raw[order]), centres=centres[order], mean=mean, scale=scale)
+    centres = centres[np.lexsort((raw[:, 0], raw[:, 2]))]
+    label, _ = nearest(standard, centres)
+    words, descriptions = word(profiles, label, len(centres))
+    ids = tuple(_identity(old_ids, centre, mean, scale) for centre in centres)
+    names, overlaps = unique_names(words), (0.0,) * len(centres)
+    remarks: tuple[str, ...] = ()
+    if previous is not None:
+        old = previous.behaviours
+        found = match(previous.label, label, len(old.ids), len(centres))
+        ids = tuple(old.ids[i] if i >= 0 else new for i, new in zip(found.partner, ids, strict=True))
+        names, overlaps = _carry_names(found, old.names, words), found.overlap
+        remarks = announce(found, old.names, names)
+    return Behaviours(ids, names, descriptions, centres, mean, scale, agreement, overlaps, remarks)
 
 
-def name_centres(raw: Float64Array) -> tuple[str, ...]:
-    """Name K centres (K, 3) on the unstandardised axes by their ranks among each other: unique and readable.
+def to_manifest(behaviours: Behaviours) -> dict[str, Any]:
+    """As JSON knows it."""
+    parts = asdict(behaviours).items()
+    return {name: part.tolist() if isinstance(part, np.ndarray) else part for name, part in parts}
 
-    >>> name_centres(np.array([[0.1, 0.2, 3.0], [2.0, 0.9, 8.0]]))
-    ('rare-low-spend', 'frequent-high-spend')
+
+def from_manifest(parts: Mapping[str, Any]) -> Behaviours:
+    """Read what `to_manifest` wrote.
+
+    Raises:
+        KeyError: If a part is missing.
+        ValueError: If the parts don't belong together, or no distance can be measured with them.
     """
-    k = len(raw)
-    words = [_word(_rank(raw[:, 0], i), k, _FREQUENCY) for i in range(k)]
-    spend = [_word(_rank(raw[:, 2], i), k, _SPEND) for i in range(k)]
-    names = [f"{often}-{much}-spend" for often, much in zip(words, spend, strict=True)]
-    return tuple(
-        name if names.count(name) == 1 else f"{name}-{names[: i + 1].count(name)}" for i, name in enumerate(names)
-    )
-
-
-def _rank(values: Float64Array, i: int) -> int:
-    return int((values < values[i]).sum() + (values[:i] == values[i]).sum())
-
-
-def _word(rank: int, k: int, words: tuple[str, ...]) -> str:
-    return words[round(rank * (len(words) - 1) / (k - 1))] if k > 1 else words[1]
-
-
-def _spread(points: Float64Array, k: int, random: np.random.Generator) -> Float64Array:
-    """First centres, each drawn with a probability that grows with its distance from those before it."""
-    chosen = [int(random.integers(len(points)))]
-    nearest = ((points - points[chosen[0]]) ** 2).sum(axis=1)
-    while len(chosen) < k:
-        chosen.append(int(random.choice(len(points), p=nearest / nearest.sum())))
-        nearest = np.minimum(nearest, ((points - points[chosen[-1]]) ** 2).sum(axis=1))
-    return points[chosen]
-
-
-def _lloyd(points: Float64Array, centres: Float64Array) -> tuple[Float64Array, float]:
-    """Move centres to the means of their points until they rest; returns them and the sum of squared distances."""
-    for _ in range(100):
-        squares = ((points[:, None, :] - centres[None]) ** 2).sum(axis=2)  # (N, K)
-        label = squares.argmin(axis=1)
-        moved = np.stack(
-            [points[label == j].mean(axis=0) if (label == j).any() else centres[j] for j in range(len(centres))]
+    read = {name: parts[name] for name in (field.name for field in fields(Behaviours))}
+    for name in ("ids", "names", "descriptions", "overlaps", "remarks"):
+        read[name] = tuple(read[name])
+    for name in ("centres", "mean", "scale"):
+        read[name] = np.array(read[name], np.float64)
+    found = Behaviours(**read)
+    k = len(found.ids)
+    lengths = {
+        len(part) for part in (found.names, found.descriptions, found.overlaps, set(found.ids), set(found.names))
+    }
+    if lengths != {k} or found.centres.shape != (k, len(WEIGHTS)):
+        raise ValueError(f"{k} behaviours, parts for {sorted(lengths)}, centres of shape {found.centres.shape}")
+    if found.mean.shape != (len(WEIGHTS),) or found.scale.shape != found.mean.shape or not (found.scale > 0).all():
+        raise ValueError(
+            f"behaviours have mean {found.mean.tolist()}, scale {found.scale.tolist()}; expected scales above 0"
         )
-        if np.allclose(moved, centres, rtol=0.0, atol=1e-9):
-            break
-        centres = moved
-    return centres, float(((points[:, None, :] - centres[None]) ** 2).sum(axis=2).min(axis=1).sum())
+    return found
+
+
+def _carry_names(found: Match, old: tuple[str, ...], words: tuple[str, ...]) -> tuple[str, ...]:
+    """A name goes on with its behaviour; no new behaviour gets a name of the previous version, ended or not."""
+    fresh = iter(unique_names([text for text, i in zip(words, found.partner, strict=True) if i < 0], taken=old))
+    return tuple(old[i] if i >= 0 else next(fresh) for i in found.partner)
+
+
+def _identity(before: tuple[str, ...], centre: Float64Array, mean: Float64Array, scale: Float64Array) -> str:
+    """An id that no other version gives, whichever of them were rolled back: a digest of what precedes it and where."""
+    seen = hashlib.sha256(",".join(before).encode())
+    seen.update(np.stack((centre, mean, scale)).tobytes())
+    return "b" + seen.hexdigest()[:8]

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from streamseg.core.scores import Float32Array, Scores
-from streamseg.model.behaviours import UNGROUPED, Behaviours, distances
+from streamseg.model.behaviours import UNGROUPED, Behaviours, axes, distances
 from streamseg.model.blend import TILE, Blend, Tile
 from streamseg.model.calibrate import Calibration
 from streamseg.model.forecaster import Forecasts
@@ -91,7 +91,7 @@ class ModelScorer:
         served = self._calibration.apply(Forecasts(outlook.none, outlook.count, outlook.value))
         factor = self._calibration.level * self._calibration.value_level
         low, high = value_interval(served.none, served.value, outlook.square * factor**2)
-        distance = distances(self._behaviours, served)
+        distance = distances(self._behaviours, axes(served.none, served.count, served.value))
         n = len(x)
         return Scores(
             churn_probability=served.none[:n],

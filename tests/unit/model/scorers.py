@@ -12,10 +12,15 @@ from streamseg.model.scorer import NetworkScorer
 from streamseg.wire.vocabulary import TYPES
 
 CENTRES = Behaviours(
+    ids=("b1", "b2", "b3"),
     names=("a", "b", "c"),
+    descriptions=("A.", "B.", "C."),
     centres=np.array([[0.0, 0.0, 0.0], [1.0, -1.0, 0.5], [-1.0, 2.0, 0.1]]),
     mean=np.array([0.3, 0.4, 2.0]),
     scale=np.array([0.2, 0.3, 1.5]),
+    stability=0.9,
+    overlaps=(0.0, 0.0, 0.0),
+    remarks=(),
 )
 
 

@@ -16,11 +16,11 @@ from streamseg.core.windows import WindowSpec
 from streamseg.errors import ConfigError
 from streamseg.model import artifact
 from streamseg.model.artifact import load, pack, read_manifest
-from streamseg.model.behaviours import cluster
 from streamseg.model.calibrate import Calibration
 from streamseg.model.encoders import ENCODERS
 from streamseg.model.network import Network
 from streamseg.wire.vocabulary import TYPES
+from tests.unit.model.scorers import CENTRES
 
 WEEKS = WindowSpec()
 
@@ -39,7 +39,7 @@ def packed(network: Network | None = None, **changes: Any) -> bytes:
         "data_until_ms": 2_000,
         "customers": 60,
         "calibration": Calibration(90.0, level=1.1, slope=0.9, offset=0.05, value_level=1.2),
-        "behaviours": cluster(np.random.default_rng(0).uniform(size=(40, 3))),
+        "behaviours": CENTRES,
         "metrics": {"candidate.auc": 0.73},
         "parent": "0123456789ab",
     }
@@ -182,6 +182,14 @@ def test_a_missing_or_misshapen_tensor_is_refused() -> None:
     assert refusal(reworked(packed(), encoder="gru")).startswith("model artefact is malformed (")
     assert refusal(reworked(packed(), encoder="mlp")) == "encoder is 'mlp'; expected one of lstm, gru, rnn, attention"
     assert refusal(reworked(packed(), mood="good")).startswith("model artefact is malformed (")
+
+
+def test_behaviours_that_contradict_themselves_are_refused() -> None:
+    parts = {**read_manifest(packed())["behaviours"], "ids": ["b1", "b1", "b2"]}
+    assert refusal(reworked(packed(), behaviours=parts)) == (
+        "model artefact is malformed (3 behaviours, parts for [2, 3], centres of shape (3, 3)); "
+        "train a new model with `streamseg train`"
+    )
 
 
 @pytest.mark.parametrize("level", [0.0, -1.0])

@@ -1,4 +1,4 @@
-"""Figures of merit, calibration, the past rate and the clusters, by hand and against brute force."""
+"""Figures of merit and calibration, by hand and against brute force."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamseg.model.behaviours import axes, cluster, name_centres
 from streamseg.model.calibrate import LEVEL, SLOPE, choose_origin, fit_platt, ratio
 from streamseg.model.evaluate import auc, auc_parts, evaluate, log_losses
 
@@ -95,36 +94,3 @@ def test_an_origin_leaves_a_third_before_it_and_a_horizon_after_it(days: int, ho
     assert origin.horizon_days <= horizon
 
 
-
-
-def four_kinds_of_customers() -> np.ndarray:
-    random = np.random.default_rng(0)
-    kinds = [(0.9, 0.1, 20.0), (0.6, 0.8, 30.0), (0.3, 2.0, 200.0), (0.05, 9.0, 4000.0)]
-    rows = [axes(*(np.full(50, value) for value in kind)) + random.normal(0.0, 0.02, (50, 3)) for kind in kinds]
-    return np.concatenate(rows)
-
-
-def test_clusters_are_the_kinds_of_customers_ordered_by_value_and_named_after_them() -> None:
-    points = four_kinds_of_customers()
-    found = cluster(points, seed=0)
-    assert found.names == ("rare-low-spend", "occasional-modest-spend", "regular-good-spend", "frequent-high-spend")
-    nearest = (((points - found.mean) / found.scale)[:, None] - found.centres[None]) ** 2
-    assert nearest.sum(axis=2).argmin(axis=1).tolist() == [kind for kind in range(4) for _ in range(50)]
-
-
-def test_the_same_points_in_another_order_give_the_same_clusters() -> None:
-    points = four_kinds_of_customers()
-    one, two = cluster(points), cluster(points[np.random.default_rng(1).permutation(len(points))])
-    assert one.names == two.names
-    assert one.centres == pytest.approx(two.centres, abs=1e-9)
-
-
-def test_customers_who_are_all_alike_are_one_cluster() -> None:
-    found = cluster(np.full((60, 3), 0.5))
-    assert found.centres.tolist() == [[0.0, 0.0, 0.0]]
-    assert found.names == ("occasional-modest-spend",)
-
-
-def test_names_are_unique_for_any_number_of_clusters() -> None:
-    raw = np.random.default_rng(0).uniform(size=(9, 3))
-    assert len(set(name_centres(raw))) == 9
