@@ -5,9 +5,11 @@ The sums that a customer's life had reached by then are the sums of today less w
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from streamseg.core.features import FEATURES, Records, step_features
+from streamseg.core.features import Records, step_features
 from streamseg.core.rows import SUMMARY
 from streamseg.core.running import LIFE, SUM_FIELDS, life_sums
 from streamseg.core.scores import Float32Array
@@ -15,22 +17,46 @@ from streamseg.core.summaries import SummaryPool
 from streamseg.core.windows import Int64Array, WindowSpec
 
 
-def closed_features(
-    rows: Records, pool: SummaryPool, slots: Int64Array, start: int, stop: int, spec: WindowSpec
-) -> Float32Array:
-    """Describe the windows `start` … `stop` - 1 of each customer as they stood when they closed, silence included.
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What is kept of the W windows that closed last, for C customers: the part of a history that a fold reads."""
+
+    start: int
+    """The first of the windows."""
+    summary: Records
+    """(W, C) of `rows.SUMMARY`; all zero but `window` where nothing happened."""
+    life: Records
+    """(C,) of `LIFE`, as it stood when window `start` began; `first_ms` may lie in it or later."""
+
+    def features(self, spec: WindowSpec) -> Float32Array:
+        """(W, C, F) each window as it stood when it closed; before a customer's first touchpoint without meaning."""
+        count, n = self.summary.shape
+        life = np.empty((count, n), LIFE)
+        life["first_ms"] = self.life["first_ms"]
+        for name, values in life_sums(self.summary).items():
+            life[name] = self.life[name] + np.cumsum(values, axis=0)
+        for name in ("last_ms", "last_outcome_ms"):
+            life[name] = np.maximum(self.life[name], np.maximum.accumulate(self.summary[name], axis=0))
+        end_ms = spec.origin_ms + (self.summary["window"] + 1) * spec.length_ms
+        # A row of features depends on its own inputs only, so all windows may be described in one call.
+        return step_features(self.summary.ravel(), life.ravel(), end_ms.ravel(), spec).reshape(count, n, -1)
+
+    def with_running(self, member: Int64Array, running: Records) -> Past:
+        """The same for M instants: the windows of the customer `member` (M,), then the running one, (W + 1, M)."""
+        return Past(self.start, np.concatenate((self.summary[:, member], running[None])), self.life[member])
+
+
+def past_of(rows: Records, pool: SummaryPool, slots: Int64Array, start: int, stop: int) -> Past:
+    """Rebuild the windows `start` … `stop` - 1 of some customers.
 
     Args:
         rows: of `rows.CUSTOMER` by slot; pool: the summaries of those customers.
-        slots: (N,) distinct customers, each first seen in window `start` or before.
+        slots: (C,) distinct customers.
         start, stop: Closed windows, not before the anchor that older summaries were dropped for.
-        spec: The windows.
-
-    Returns:
-        (stop - start, N, F) float32.
     """
-    count, n = stop - start, len(slots)
-    dense = np.zeros((count, n), SUMMARY)
+    n = len(slots)
+    dense = np.zeros((stop - start, n), SUMMARY)
+    dense["window"] = np.arange(start, stop)[:, None]
     life = np.zeros(n, LIFE)
     life["first_ms"] = rows["first_ms"][slots]
     for name in SUM_FIELDS:
@@ -47,14 +73,4 @@ def closed_features(
             life[name][earlier] = np.maximum(life[name][earlier], record[name][~since])
     life["last_ms"] = np.maximum(life["last_ms"], rows["base_last_ms"][slots])
     life["last_outcome_ms"] = np.maximum(life["last_outcome_ms"], rows["base_last_outcome_ms"][slots])
-
-    x = np.empty((count, n, len(FEATURES)), np.float32)
-    for offset in range(count):
-        summary = dense[offset]
-        for name, values in life_sums(summary).items():
-            life[name] += values
-        for name in ("last_ms", "last_outcome_ms"):
-            life[name] = np.maximum(life[name], summary[name])
-        summary["window"] = start + offset
-        x[offset] = step_features(summary, life, np.full(n, spec.start_ms(start + offset + 1)), spec)
-    return x
+    return Past(start, dense, life)

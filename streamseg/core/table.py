@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from streamseg.core.admission import ACCEPTED, NO_WATERMARK, Admitted, admit
 from streamseg.core.columns import grown, starts_of
 from streamseg.core.features import Records, step_features
-from streamseg.core.history import closed_features
+from streamseg.core.history import Past, past_of
 from streamseg.core.remembered import RememberedIds
 from streamseg.core.rows import BLANK, NEVER_MS, SUMMARY
 from streamseg.core.running import (
@@ -308,7 +308,11 @@ class CustomerTable:
 
     def closed_features(self, slots: Int64Array, start: int, stop: int) -> Float32Array:
         """(stop - start, N, F) features of each distinct customer's windows `start` … `stop` - 1, as they closed."""
-        return closed_features(self.rows, self.summaries, slots, start, stop, self.spec.windows)
+        return self.past(slots, start, stop).features(self.spec.windows)
+
+    def past(self, slots: Int64Array, start: int, stop: int) -> Past:
+        """The summaries of each distinct customer's windows `start` … `stop` - 1, and the life before them."""
+        return past_of(self.rows, self.summaries, slots, start, stop)
 
     def _steps(
         self,
@@ -325,7 +329,7 @@ class CustomerTable:
         gated = (life["touchpoints"] < self.spec.gate_touchpoints) | (age_ms < self.spec.gate_age_days * DAY_MS)
         quiet_ms = instant_ms - np.maximum(life["last_outcome_ms"], life["first_ms"])
         x = step_features(summary, life, instant_ms, self.spec.windows)
-        return Steps(kind, window, slot, row, instant_ms, x, is_outcome, gated, quiet_ms)
+        return Steps(kind, window, slot, row, instant_ms, summary, x, is_outcome, gated, quiet_ms)
 
     # -- slots and restored truth -------------------------------------------------------------------------------------
 

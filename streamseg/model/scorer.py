@@ -13,8 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from streamseg.core.features import GROUPS
-from streamseg.core.scores import Float32Array, Float64Array, Scores
+from streamseg.core.scores import Float32Array, Scores
 from streamseg.model.behaviours import Behaviours
 from streamseg.model.calibrate import Calibration
 from streamseg.model.network import Forecast, Network, log_mean, log_none
@@ -72,6 +71,12 @@ class NetworkScorer:
         """Days over which churn is forecast, from the instant of the score."""
         return self._calibration.horizon_days
 
+    @property
+    def average(self) -> Float32Array:
+        """(F,) mean of each feature over the training data."""
+        average: Float32Array = self._network.mean.numpy()
+        return average
+
     def over(self, horizon_days: float) -> NetworkScorer:
         """The same model asked about another horizon; its calibration is extrapolated."""
         calibration = replace(self._calibration, horizon_days=horizon_days)
@@ -101,28 +106,6 @@ class NetworkScorer:
         raw = [self._network.head(state_tile, self._network.standardise(x_tile))[0] for _, state_tile, x_tile in tiles]
         # What follows is element by element over whole tiles, so it may be done for all of them at once.
         return _doubled(self._network.closed_forms(torch.cat(raw)))
-
-    def explain(self, state: Float32Array, x: Float32Array) -> Float64Array:
-        """(N, G) churn probability minus what it would be with one feature group at its training mean.
-
-        Exact occlusion: G + 1 forecasts a row, so for what is emitted only. The group `history` is the state set to
-        zero; a positive number says that the group raises the risk.
-        """
-        n, versions = len(x), len(GROUPS) + 1
-        states = np.repeat(state[None], versions, axis=0)  # (G + 1, N, S)
-        inputs = np.repeat(x[None], versions, axis=0)
-        average = self._network.mean.numpy()
-        for index, group in enumerate(GROUPS):
-            columns = list(group.columns)
-            inputs[index, :, columns] = average[columns, None]
-            if group.name == "history":
-                states[index] = 0.0
-        rows = versions * n
-        with torch.inference_mode():
-            forecast = self._forecast(states.reshape(rows, self.state_size), inputs.reshape(rows, self.feature_count))
-            churn, _ = churn_and_outcomes(forecast, self._horizon, self._calibration)
-        risk = churn.numpy()[:rows].reshape(versions, n)
-        return np.ascontiguousarray((risk[-1] - risk[:-1]).T)
 
     def _tiles(self, state: Float32Array, x: Float32Array) -> list[tuple[slice, Tensor, Tensor]]:
         """Cut N rows into tiles of exactly `TILE`, at least one, the last one padded with zeros."""

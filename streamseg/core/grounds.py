@@ -1,0 +1,80 @@
+"""What a score can be put down to: features of a customer's life, kinds of touchpoints, bands of windows.
+
+Only names and columns; `explain.py` takes them away, `reasons.py` puts them in words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamseg.core.features import COLUMN
+from streamseg.core.scores import Float32Array
+from streamseg.wire.vocabulary import TYPE_CODES, TYPES
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """Columns of a life that mean one thing to a marketer: they are set to the training average together."""
+
+    name: str
+    columns: tuple[int, ...]
+
+
+def _feature(name: str, *columns: str) -> Feature:
+    return Feature(name, tuple(COLUMN[column] for column in columns))
+
+
+FEATURE_GROUNDS: Final = (
+    _feature("silence", "recency_days"),
+    _feature("purchase_recency", "outcome_recency_days", "never_outcome"),
+    _feature("silence_since_purchase", "recency_days", "outcome_recency_days"),
+    _feature("purchase_frequency", "outcome_days", "outcome_rate"),
+    _feature("spend", "spend", "spend_per_outcome_day"),
+    _feature("money_back", "refund_share"),
+    _feature("engagement", "touchpoints", "active_days"),
+    _feature("tenure", "age_days", "first_window"),
+)
+"""`elapsed` is in none of them: that a week is half over is nobody's doing."""
+_SILENCE, _PURCHASE_RECENCY, _BOTH = range(3)
+
+
+def has_feature(x: Float32Array) -> NDArray[np.bool_]:
+    """(M, F) -> (M, len(FEATURE_GROUNDS)) which of them a row has.
+
+    Where the latest touchpoint was itself the latest purchase, both recencies are one fact, and one ground.
+    """
+    has = np.ones((len(x), len(FEATURE_GROUNDS)), np.bool_)
+    same = x[:, COLUMN["recency_days"]] == x[:, COLUMN["outcome_recency_days"]]
+    same &= x[:, COLUMN["never_outcome"]] == 0
+    has[:, _BOTH] = same
+    has[:, (_SILENCE, _PURCHASE_RECENCY)] = ~same[:, None]
+    return has
+
+
+KINDS: Final = {
+    "purchases": ("purchase", "subscribe", "renew"),
+    "refunds": ("refund", "cancel", "unsubscribe"),
+    "browsing": ("view", "search", "click", "other"),
+    "cart": ("cart_add", "cart_remove", "checkout"),
+    "messages": ("email_sent", "email_open", "email_click", "push_open"),
+    "advertising": ("ad_impression", "ad_click", "social_engage"),
+    "store_visits": ("store_visit",),
+    "support": ("support_contact", "review"),
+    "campaigns": ("campaign_sent", "coupon_redeemed"),
+}
+"""Touchpoint types by the name under which a marketer thinks of them; each type is in one kind."""
+
+KIND_TYPES: Final = np.array([[name in types for name in TYPES] for types in KINDS.values()])
+"""(K, types) whether a type belongs to a kind."""
+
+PAID: Final = np.array([TYPE_CODES[name] for name in KINDS["purchases"]])
+"""Codes of the types whose amount is spend."""
+GIVEN_BACK: Final = np.array([TYPE_CODES[name] for name in KINDS["refunds"]])
+"""Codes of the types whose amount is money back."""
+
+BANDS: Final = ((0, 0), (1, 1), (2, 5), (6, 18), (19, 51))
+"""Nearest and farthest window of each band, in windows ago: 0 is the running one. A fold reaches 51 back at most."""
