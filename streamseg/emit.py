@@ -55,7 +55,7 @@ class Emitter:
         self._decision(steps, 0, "exited", None, previous, None, ())
         self.effects.outputs.append(Output(CUSTOMER_PROFILES, self.table.customer_ids[int(steps.slot[0])], None))
 
-    def verdict(self, steps: Steps, scores: Scores | None, verdict: Verdict, reasons: tuple[Reason, ...]) -> None:
+    def verdict(self, steps: Steps, scores: Scores | None, verdict: Verdict, reasons: Sequence[Reason]) -> None:
         """Say what one verdict holds: change, then alert, then profile."""
         segment = self._segment(verdict.stage, verdict.behaviour)
         previous = self._segment(verdict.previous_stage, verdict.previous_behaviour)
@@ -86,7 +86,7 @@ class Emitter:
         segment: str | None,
         previous: str | None,
         score: float | None,
-        reasons: tuple[Reason, ...],
+        reasons: Sequence[Reason],
     ) -> None:
         customer_id = self.table.customer_ids[int(steps.slot[at])]
         instant_ms = int(steps.instant_ms[at])
@@ -99,7 +99,7 @@ class Emitter:
             score=score,
             threshold=None if score is None else self.policy.at_risk_enter,
             horizon_days=self.horizon_days,
-            reasons=reasons,
+            reasons=tuple(reasons),
             model_version=None if score is None else self.model_version,
             event_time=instant_ms,
             processed_time=instant_ms if self.now_ms is None else self.now_ms,

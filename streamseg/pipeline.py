@@ -216,19 +216,17 @@ class Pipeline:
         self.table.rows["model_key"][steps.slot[scored]] = self.scorer.model_key
         return scores, verdicts
 
-    def _explain(
-        self, steps: Steps, scores: Scores | None, verdicts: Sequence[Verdict]
-    ) -> dict[int, tuple[Reason, ...]]:
+    def _explain(self, steps: Steps, scores: Scores | None, verdicts: Sequence[Verdict]) -> dict[int, Sequence[Reason]]:
         """Reasons by position in the steps, for what changes a segment; a reconciliation has its own."""
         told = [v.at for v in verdicts if v.change and not steps.is_gated[v.at]]
-        why: dict[int, tuple[Reason, ...]] = {}
+        why: dict[int, Sequence[Reason]] = {}
         if scores is None or steps.kind == "reconcile":
             return why
         for start in range(0, len(told), _EXPLAINED_AT_ONCE):
             at = told[start : start + _EXPLAINED_AT_ONCE]
             scored = self._folds.scored(self.table, steps, np.array(at), scores)
             moves = explain(self.scorer, scored, self.rules.spec)
-            why.update(zip(at, reasons_of(moves, scored, self.rules.spec.windows), strict=True))
+            why.update(zip(at, reasons_of(moves, scored, self.rules.spec), strict=True))
         return why
 
     def _checked(self, scores: Scores) -> Scores:

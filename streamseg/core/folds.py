@@ -38,14 +38,15 @@ class FoldCache:
         """All that went into the scores of some rows of the steps that were just scored: what an explanation reads."""
         slots = steps.slot[rows]
         distinct, member = np.unique(slots, return_inverse=True)
-        first = int(table.first_window(distinct).min())
-        closed = table.past(distinct, max(table.spec.windows.anchor(steps.window), first), steps.window)
         return Scored(
+            window=steps.window,
             state=self.states(table, slots, steps.window),
             x=steps.x[rows],
             risk=scores.churn_probability[rows],
-            past=closed.with_running(member, steps.summary[rows]),
+            running=steps.summary[rows],
             instant_ms=steps.instant_ms[rows],
+            closed=table.closed_windows(distinct, table.spec.windows.anchor(steps.window), steps.window),
+            member=member,
         )
 
     def states(self, table: CustomerTable, slots: Int64Array, window: int) -> Float32Array:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from streamseg.core.features import COLUMN
 from streamseg.core.scores import Float32Array
-from streamseg.wire.vocabulary import TYPE_CODES, TYPES
+from streamseg.core.windows import Int64Array
+from streamseg.wire.vocabulary import TYPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,28 +31,38 @@ def _feature(name: str, *columns: str) -> Feature:
 
 FEATURE_GROUNDS: Final = (
     _feature("silence", "recency_days"),
-    _feature("purchase_recency", "outcome_recency_days", "never_outcome"),
+    _feature("purchase_recency", "outcome_recency_days"),
     _feature("silence_since_purchase", "recency_days", "outcome_recency_days"),
     _feature("purchase_frequency", "outcome_days", "outcome_rate"),
     _feature("spend", "spend", "spend_per_outcome_day"),
     _feature("money_back", "refund_share"),
+    _feature(
+        "no_purchase",
+        *("outcome_recency_days", "never_outcome", "outcome_days", "outcome_rate"),
+        *("spend", "spend_per_outcome_day", "refund_share"),
+    ),
     _feature("engagement", "touchpoints", "active_days"),
     _feature("tenure", "age_days", "first_window"),
 )
 """`elapsed` is in none of them: that a week is half over is nobody's doing."""
-_SILENCE, _PURCHASE_RECENCY, _BOTH = range(3)
+_INDEX: Final = {feature.name: index for index, feature in enumerate(FEATURE_GROUNDS)}
 
 
 def has_feature(x: Float32Array) -> NDArray[np.bool_]:
-    """(M, F) -> (M, len(FEATURE_GROUNDS)) which of them a row has.
+    """(M, F) -> (M, len(FEATURE_GROUNDS)) which of them a row has: columns that say one fact of it are one ground.
 
-    Where the latest touchpoint was itself the latest purchase, both recencies are one fact, and one ground.
+    Where the latest touchpoint was itself the latest purchase, both recencies are one fact; where there was no
+    purchase, all that is about purchases is.
     """
     has = np.ones((len(x), len(FEATURE_GROUNDS)), np.bool_)
-    same = x[:, COLUMN["recency_days"]] == x[:, COLUMN["outcome_recency_days"]]
-    same &= x[:, COLUMN["never_outcome"]] == 0
-    has[:, _BOTH] = same
-    has[:, (_SILENCE, _PURCHASE_RECENCY)] = ~same[:, None]
+    never = x[:, COLUMN["never_outcome"]] > 0
+    same = ~never & (x[:, COLUMN["recency_days"]] == x[:, COLUMN["outcome_recency_days"]])
+    has[:, _INDEX["silence_since_purchase"]] = same
+    has[:, _INDEX["no_purchase"]] = never
+    has[:, _INDEX["silence"]] = ~same
+    has[:, _INDEX["purchase_recency"]] = ~same & ~never
+    for name in ("purchase_frequency", "spend", "money_back"):
+        has[:, _INDEX[name]] = ~never
     return has
 
 
@@ -68,13 +79,27 @@ KINDS: Final = {
 }
 """Touchpoint types by the name under which a marketer thinks of them; each type is in one kind."""
 
-KIND_TYPES: Final = np.array([[name in types for name in TYPES] for types in KINDS.values()])
-"""(K, types) whether a type belongs to a kind."""
-
-PAID: Final = np.array([TYPE_CODES[name] for name in KINDS["purchases"]])
-"""Codes of the types whose amount is spend."""
-GIVEN_BACK: Final = np.array([TYPE_CODES[name] for name in KINDS["refunds"]])
-"""Codes of the types whose amount is money back."""
+EVERY_KIND: Final = len(KINDS)
+"""K: stands for the touchpoints of all kinds together."""
+KIND_NAMES: Final = (*KINDS, "touchpoints")
+"""K + 1 names."""
+KIND_TYPES: Final = np.array(
+    [[name in types for name in TYPES] for types in KINDS.values()] + [[True] * len(TYPES)], np.bool_
+)
+"""(K + 1, types) whether a type belongs to a kind."""
+BRINGS_SPEND: Final = np.array([name in ("purchases", "touchpoints") for name in KIND_NAMES])
+"""(K + 1,) the kinds without which nothing is spent, since the amounts of other types are no money."""
+BRINGS_REFUND: Final = np.array([name in ("refunds", "touchpoints") for name in KIND_NAMES])
+"""(K + 1,) the kinds without which nothing is given back."""
 
 BANDS: Final = ((0, 0), (1, 1), (2, 5), (6, 18), (19, 51))
 """Nearest and farthest window of each band, in windows ago: 0 is the running one. A fold reaches 51 back at most."""
+
+
+def band_of(ago: Int64Array) -> Int64Array:
+    """Index in `BANDS` by windows ago, 0 to 51.
+
+    >>> band_of(np.array([0, 1, 2, 5, 6, 51])).tolist()
+    [0, 1, 2, 2, 3, 4]
+    """
+    return np.searchsorted([farthest for _, farthest in BANDS], ago)

@@ -16,61 +16,71 @@ from streamseg.core.scores import Float32Array
 from streamseg.core.summaries import SummaryPool
 from streamseg.core.windows import Int64Array, WindowSpec
 
+_LASTS = ("last_ms", "last_outcome_ms")
+
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """What is kept of the W windows that closed last, for C customers: the part of a history that a fold reads."""
+class ClosedWindows:
+    """What C customers did in closed windows: R summaries, since windows without a touchpoint have none."""
 
-    start: int
-    """The first of the windows."""
+    who: Int64Array
+    """(R,) the customer, 0 to C - 1; sorted, and each customer's summaries from old to new."""
     summary: Records
-    """(W, C) of `rows.SUMMARY`; all zero but `window` where nothing happened."""
-    life: Records
-    """(C,) of `LIFE`, as it stood when window `start` began; `first_ms` may lie in it or later."""
-
-    def features(self, spec: WindowSpec) -> Float32Array:
-        """(W, C, F) each window as it stood when it closed; before a customer's first touchpoint without meaning."""
-        count, n = self.summary.shape
-        life = np.empty((count, n), LIFE)
-        life["first_ms"] = self.life["first_ms"]
-        for name, values in life_sums(self.summary).items():
-            life[name] = self.life[name] + np.cumsum(values, axis=0)
-        for name in ("last_ms", "last_outcome_ms"):
-            life[name] = np.maximum(self.life[name], np.maximum.accumulate(self.summary[name], axis=0))
-        end_ms = spec.origin_ms + (self.summary["window"] + 1) * spec.length_ms
-        # A row of features depends on its own inputs only, so all windows may be described in one call.
-        return step_features(self.summary.ravel(), life.ravel(), end_ms.ravel(), spec).reshape(count, n, -1)
-
-    def with_running(self, member: Int64Array, running: Records) -> Past:
-        """The same for M instants: the windows of the customer `member` (M,), then the running one, (W + 1, M)."""
-        return Past(self.start, np.concatenate((self.summary[:, member], running[None])), self.life[member])
+    """(R,) of `rows.SUMMARY`."""
+    before: Records
+    """(C,) of `LIFE`, as it stood before the first of these windows began; `first_ms` may lie in one of them."""
 
 
-def past_of(rows: Records, pool: SummaryPool, slots: Int64Array, start: int, stop: int) -> Past:
-    """Rebuild the windows `start` … `stop` - 1 of some customers.
+def closed_windows(rows: Records, pool: SummaryPool, slots: Int64Array, start: int, stop: int) -> ClosedWindows:
+    """Find the windows `start` … `stop` - 1 of some customers.
 
     Args:
         rows: of `rows.CUSTOMER` by slot; pool: the summaries of those customers.
         slots: (C,) distinct customers.
         start, stop: Closed windows, not before the anchor that older summaries were dropped for.
     """
-    n = len(slots)
-    dense = np.zeros((stop - start, n), SUMMARY)
-    dense["window"] = np.arange(start, stop)[:, None]
-    life = np.zeros(n, LIFE)
+    life = np.zeros(len(slots), LIFE)
     life["first_ms"] = rows["first_ms"][slots]
     for name in SUM_FIELDS:
         life[name] = rows[name][slots]
-    for who, at in pool.walk(slots):
-        record = pool.records[at]
-        inside = (record["window"] >= start) & (record["window"] < stop)
-        dense[record["window"][inside] - start, who[inside]] = record[inside]
-        since = record["window"] >= start
-        for name, values in life_sums(record[since]).items():
-            life[name][who[since]] -= values
-        earlier = who[~since]
-        for name in ("last_ms", "last_outcome_ms"):
-            life[name][earlier] = np.maximum(life[name][earlier], record[name][~since])
-    life["last_ms"] = np.maximum(life["last_ms"], rows["base_last_ms"][slots])
-    life["last_outcome_ms"] = np.maximum(life["last_outcome_ms"], rows["base_last_outcome_ms"][slots])
-    return Past(start, dense, life)
+    for name in _LASTS:
+        life[name] = rows[f"base_{name}"][slots]
+    walked = [(who, pool.records[at]) for who, at in pool.walk(slots)]
+    who = np.concatenate([np.empty(0, np.int64), *(who for who, _ in walked)])
+    summary = np.concatenate([np.empty(0, SUMMARY), *(record for _, record in walked)])
+    since = summary["window"] >= start
+    for name, values in life_sums(summary[since]).items():
+        np.subtract.at(life[name], who[since], values)
+    for name in _LASTS:
+        np.maximum.at(life[name], who[~since], summary[name][~since])
+    inside = np.flatnonzero(since & (summary["window"] < stop))
+    inside = inside[np.lexsort((summary["window"][inside], who[inside]))]
+    return ClosedWindows(who[inside], summary[inside], life)
+
+
+def closed_features(
+    rows: Records, pool: SummaryPool, slots: Int64Array, start: int, stop: int, spec: WindowSpec
+) -> Float32Array:
+    """Describe the windows `start` … `stop` - 1 of each customer as they stood when they closed, silence included.
+
+    Args:
+        rows, pool, slots, start, stop: As for `closed_windows`; each customer first seen in window `start` or before.
+        spec: The windows.
+
+    Returns:
+        (stop - start, C, F) float32.
+    """
+    closed = closed_windows(rows, pool, slots, start, stop)
+    shape = (stop - start, len(slots))
+    dense = np.zeros(shape, SUMMARY)
+    dense[closed.summary["window"] - start, closed.who] = closed.summary
+    dense["window"] = np.arange(start, stop)[:, None]
+    life = np.empty(shape, LIFE)
+    life["first_ms"] = closed.before["first_ms"]
+    for name, values in life_sums(dense).items():
+        life[name] = closed.before[name] + np.cumsum(values, axis=0)
+    for name in _LASTS:
+        life[name] = np.maximum(closed.before[name], np.maximum.accumulate(dense[name], axis=0))
+    end_ms = spec.origin_ms + (dense["window"] + 1) * spec.length_ms
+    # A row of features depends on its own inputs only, so all windows may be described in one call.
+    return step_features(dense.ravel(), life.ravel(), end_ms.ravel(), spec).reshape(*shape, -1)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from streamseg.core.admission import ACCEPTED, NO_WATERMARK, Admitted, admit
 from streamseg.core.columns import grown, starts_of
 from streamseg.core.features import Records, step_features
-from streamseg.core.history import Past, past_of
+from streamseg.core.history import ClosedWindows, closed_features, closed_windows
 from streamseg.core.remembered import RememberedIds
 from streamseg.core.rows import BLANK, NEVER_MS, SUMMARY
 from streamseg.core.running import (
@@ -308,11 +308,11 @@ class CustomerTable:
 
     def closed_features(self, slots: Int64Array, start: int, stop: int) -> Float32Array:
         """(stop - start, N, F) features of each distinct customer's windows `start` … `stop` - 1, as they closed."""
-        return self.past(slots, start, stop).features(self.spec.windows)
+        return closed_features(self.rows, self.summaries, slots, start, stop, self.spec.windows)
 
-    def past(self, slots: Int64Array, start: int, stop: int) -> Past:
-        """The summaries of each distinct customer's windows `start` … `stop` - 1, and the life before them."""
-        return past_of(self.rows, self.summaries, slots, start, stop)
+    def closed_windows(self, slots: Int64Array, start: int, stop: int) -> ClosedWindows:
+        """What each distinct customer did in the windows `start` … `stop` - 1."""
+        return closed_windows(self.rows, self.summaries, slots, start, stop)
 
     def _steps(
         self,
