@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamseg.core.features import Records, step_features
+from streamseg.core.features import FEATURES, Records, step_features
 from streamseg.core.rows import SUMMARY
 from streamseg.core.running import LIFE, SUM_FIELDS, life_sums
 from streamseg.core.scores import Float32Array
@@ -83,4 +83,4 @@ def closed_features(
         life[name] = np.maximum(closed.before[name], np.maximum.accumulate(dense[name], axis=0))
     end_ms = spec.origin_ms + (dense["window"] + 1) * spec.length_ms
     # A row of features depends on its own inputs only, so all windows may be described in one call.
-    return step_features(dense.ravel(), life.ravel(), end_ms.ravel(), spec).reshape(*shape, -1)
+    return step_features(dense.ravel(), life.ravel(), end_ms.ravel(), spec).reshape(*shape, len(FEATURES))

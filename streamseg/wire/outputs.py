@@ -25,6 +25,7 @@ _ID: Final = {"pattern": "^[0-9a-f]{32}$"}
 _CUSTOMER: Final = {"minLength": 1, "maxLength": 128}
 _TIME: Final = {"type": "string", "format": "date-time", "pattern": RFC3339_OUT_PATTERN}
 """A time is `int` milliseconds UTC in the value and RFC 3339 on the wire."""
+_TIME_OR_NULL: Final = {**_TIME, "type": ["string", "null"]}
 
 _SAYS_ID = Says(
     "Id of this output, derived from its cause: the same cause gives the same id, so a reader can drop a repeat.",
@@ -64,12 +65,14 @@ class Reason:
         ),
     ]
     words: Annotated[
-        str, Says("The facts, for people.", {"minLength": 1}, "2 to 5 weeks ago: bought on 3 days, 1 review written")
+        str, Says("The facts, for people.", {"minLength": 1}, "2 to 5 weeks ago: purchases on 3 days, 1 review written")
     ]
     from_time: Annotated[
-        int | None, Says("Start of the span that it is about; null where it is about all of the life.", _TIME)
+        int | None, Says("Start of the span that it is about; null where it is about the whole life.", _TIME_OR_NULL)
     ] = None
-    until_time: Annotated[int | None, Says("End of that span, exclusive unless it is event_time.", _TIME)] = None
+    until_time: Annotated[
+        int | None, Says("End of that span, exclusive; event_time where the span reaches up to it.", _TIME_OR_NULL)
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
