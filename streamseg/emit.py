@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from streamseg.core.decide import NEW, NONE, STAGES, Policy, Verdict
-from streamseg.core.reasons import reasons_of
-from streamseg.core.scores import Float64Array, Scores
+from streamseg.core.scores import Scores
 from streamseg.core.steps import Steps
 from streamseg.core.table import CustomerTable
 from streamseg.core.windows import DAY_MS
@@ -56,21 +55,18 @@ class Emitter:
         self._decision(steps, 0, "exited", None, previous, None, ())
         self.effects.outputs.append(Output(CUSTOMER_PROFILES, self.table.customer_ids[int(steps.slot[0])], None))
 
-    def verdict(self, steps: Steps, scores: Scores | None, verdict: Verdict, why: Float64Array | None) -> None:
+    def verdict(self, steps: Steps, scores: Scores | None, verdict: Verdict, reasons: Sequence[Reason]) -> None:
         """Say what one verdict holds: change, then alert, then profile."""
         segment = self._segment(verdict.stage, verdict.behaviour)
         previous = self._segment(verdict.previous_stage, verdict.previous_behaviour)
         at = verdict.at
         is_scored = scores is not None and not steps.is_gated[at]
         score = float(scores.churn_probability[at]) if scores is not None and is_scored else None
-        reasons: tuple[Reason, ...] = ()
         if steps.kind == "reconcile":
             words = f"scored by model {self.model_version} for the first time"
             reasons = (
                 Reason("model_changed", "raises" if verdict.stage > verdict.previous_stage else "lowers", 0.0, words),
             )
-        elif why is not None:
-            reasons = reasons_of(why, steps.x[at])
         if verdict.change:
             self._decision(steps, at, verdict.change, segment, previous, score, reasons)
         if verdict.alert:
@@ -90,7 +86,7 @@ class Emitter:
         segment: str | None,
         previous: str | None,
         score: float | None,
-        reasons: tuple[Reason, ...],
+        reasons: Sequence[Reason],
     ) -> None:
         customer_id = self.table.customer_ids[int(steps.slot[at])]
         instant_ms = int(steps.instant_ms[at])
@@ -103,7 +99,7 @@ class Emitter:
             score=score,
             threshold=None if score is None else self.policy.at_risk_enter,
             horizon_days=self.horizon_days,
-            reasons=reasons,
+            reasons=tuple(reasons),
             model_version=None if score is None else self.model_version,
             event_time=instant_ms,
             processed_time=instant_ms if self.now_ms is None else self.now_ms,

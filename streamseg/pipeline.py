@@ -15,7 +15,9 @@ import numpy as np
 
 from streamseg.core.admission import ACCEPTED, DUPLICATE, NO_WATERMARK, TOO_LATE
 from streamseg.core.decide import Policy, Verdict, decide
+from streamseg.core.explain import explain
 from streamseg.core.folds import FoldCache
+from streamseg.core.reasons import reasons_of
 from streamseg.core.scores import Float64Array, Scorer, Scores
 from streamseg.core.snapshot import changed_rows, restore
 from streamseg.core.spec import CoreSpec
@@ -26,9 +28,12 @@ from streamseg.emit import Emitter
 from streamseg.errors import ConfigError, InvariantError
 from streamseg.partition_row import PARTITION_KEY, PartitionRow, Position, read_partition_row, write_partition_row
 from streamseg.wire.letters import Source, dead_letter, late_touchpoint
-from streamseg.wire.outputs import Origin
+from streamseg.wire.outputs import Origin, Reason
 from streamseg.wire.topics import TOUCHPOINTS
 from streamseg.wire.touchpoint import Decoded, DecodeLimits, SourceRecord, decode
+
+_EXPLAINED_AT_ONCE = 1_024
+"""Rows explained together: bounds the block of their windows to some tens of megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,12 +195,9 @@ class Pipeline:
                 continue
             scores, verdicts = self._decide(steps, effects)
             with _timed(effects, "explain"):
-                told = [v for v in verdicts if v.change and not steps.is_gated[v.at] and steps.kind != "reconcile"]
-                at = np.array([v.at for v in told], np.int64)
-                contributions = self._folds.explain(self.table, steps, at) if told else np.empty((0, 0))
-            why = {v.at: contribution for v, contribution in zip(told, contributions, strict=True)}
+                why = self._explain(steps, scores, verdicts)
             for verdict in verdicts:
-                emitter.verdict(steps, scores, verdict, why.get(verdict.at))
+                emitter.verdict(steps, scores, verdict, why.get(verdict.at, ()))
             self.table.touched.update(int(steps.slot[v.at]) for v in verdicts)
 
     def _decide(self, steps: Steps, effects: Effects) -> tuple[Scores | None, list[Verdict]]:
@@ -213,6 +215,19 @@ class Pipeline:
             verdicts = decide(self.table.rows, steps, scores, self.rules.policy, window_ms=window_ms)
         self.table.rows["model_key"][steps.slot[scored]] = self.scorer.model_key
         return scores, verdicts
+
+    def _explain(self, steps: Steps, scores: Scores | None, verdicts: Sequence[Verdict]) -> dict[int, Sequence[Reason]]:
+        """Reasons by position in the steps, for what changes a segment; a reconciliation has its own."""
+        told = [v.at for v in verdicts if v.change and not steps.is_gated[v.at]]
+        why: dict[int, Sequence[Reason]] = {}
+        if scores is None or steps.kind == "reconcile":
+            return why
+        for start in range(0, len(told), _EXPLAINED_AT_ONCE):
+            at = told[start : start + _EXPLAINED_AT_ONCE]
+            scored = self._folds.scored(self.table, steps, np.array(at), scores)
+            moves = explain(self.scorer, scored, self.rules.spec)
+            why.update(zip(at, reasons_of(moves, scored, self.rules.spec), strict=True))
+        return why
 
     def _checked(self, scores: Scores) -> Scores:
         columns = (scores.churn_probability, scores.expected_outcomes, scores.expected_value, scores.behaviour_distance)

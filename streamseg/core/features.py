@@ -6,7 +6,6 @@ worker, in training and in the backtest. Raw values, logarithms where they are h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -52,44 +51,6 @@ FEATURES: Final[tuple[str, ...]] = (
 """Names of the F columns, in order; part of every artefact's manifest."""
 
 COLUMN: Final = {name: index for index, name in enumerate(FEATURES)}
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Columns that mean one thing to a marketer; explanations remove and name them together."""
-
-    name: str
-    columns: tuple[int, ...]
-
-
-def _group(name: str, *features: str) -> Group:
-    return Group(name, tuple(COLUMN[feature] for feature in features))
-
-
-GROUPS: Final[tuple[Group, ...]] = (
-    _group("silence", "recency_days"),
-    _group("purchase_recency", "outcome_recency_days", "never_outcome"),
-    _group("purchase_frequency", "outcome_days", "outcome_rate"),
-    _group("recent_purchases", "window_purchase", "window_subscribe", "window_renew", "window_outcome_days"),
-    _group("spend", "window_spend", "spend", "spend_per_outcome_day"),
-    _group("refunds", "window_refund", "window_cancel", "window_unsubscribe", "window_money_back", "refund_share"),
-    _group(
-        "activity",
-        *("window_view", "window_search", "window_click", "window_sessions", "window_active_days"),
-        *("touchpoints", "active_days", "window_other"),
-        *(f"window_channel_{name}" for name in CHANNELS),
-    ),
-    _group("cart", "window_cart_add", "window_cart_remove", "window_checkout"),
-    _group("messages", "window_email_sent", "window_email_open", "window_email_click", "window_push_open"),
-    _group("advertising", "window_ad_impression", "window_ad_click", "window_social_engage"),
-    _group("store_visits", "window_store_visit"),
-    _group("support", "window_support_contact", "window_review", "window_rating", "window_rating_count"),
-    _group("campaigns", "window_coupon_redeemed", "window_campaign_sent"),
-    _group("tenure", "age_days", "outcome_age_days", "first_window"),
-    Group("history", ()),
-)
-"""`history` has no column: it stands for the hidden state, what earlier windows left behind. `elapsed`
-belongs to no group."""
 
 
 def step_features(summary: Records, life: Records, instant_ms: Int64Array, spec: WindowSpec) -> Float32Array:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from streamseg.core.columns import grown
+from streamseg.core.explain import Scored
 from streamseg.core.scores import Float32Array, Scorer, Scores
 from streamseg.core.steps import Steps
 from streamseg.core.summaries import NO_WINDOW
@@ -33,9 +34,20 @@ class FoldCache:
         """Forecast every row of the steps from the windows before theirs."""
         return self.scorer.score(self.states(table, steps.slot, steps.window), steps.x)
 
-    def explain(self, table: CustomerTable, steps: Steps, rows: Int64Array) -> np.ndarray:
-        """(M, G) what moved the scores of some rows of the steps that were just scored."""
-        return self.scorer.explain(self.states(table, steps.slot[rows], steps.window), steps.x[rows])
+    def scored(self, table: CustomerTable, steps: Steps, rows: Int64Array, scores: Scores) -> Scored:
+        """All that went into the scores of some rows of the steps that were just scored: what an explanation reads."""
+        slots = steps.slot[rows]
+        distinct, member = np.unique(slots, return_inverse=True)
+        return Scored(
+            window=steps.window,
+            state=self.states(table, slots, steps.window),
+            x=steps.x[rows],
+            risk=scores.churn_probability[rows],
+            running=steps.summary[rows],
+            instant_ms=steps.instant_ms[rows],
+            closed=table.closed_windows(distinct, table.spec.windows.anchor(steps.window), steps.window),
+            member=member,
+        )
 
     def states(self, table: CustomerTable, slots: Int64Array, window: int) -> Float32Array:
         """(N, S) each customer's state with all windows before `window` folded in, since its anchor."""

@@ -1,103 +1,92 @@
-"""Why a score is what it is, in a marketer's words: the few feature groups that moved it most, with their facts.
+"""Why a score is what it is: the few grounds that moved it most, each with its facts in a sentence.
 
-Arrives: how far each group moved the churn probability, and the features of the row. Leaves: reasons, strongest first.
+Arrives: how far each ground moved the churn probability, and the rows with their windows. Leaves: reasons, strongest
+first. Every number in a sentence is read from the customer's own summaries; the sentences are in `words.py`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
-from streamseg.core.features import COLUMN, GROUPS
-from streamseg.core.scores import Float32Array, Float64Array
-from streamseg.wire.outputs import Reason
+import numpy as np
+
+from streamseg.core.explain import Moves, Scored
+from streamseg.core.grounds import FEATURE_GROUNDS, KIND_NAMES
+from streamseg.core.removal import Contents
+from streamseg.core.scores import Float32Array
+from streamseg.core.spec import CoreSpec
+from streamseg.core.windows import Int64Array, WindowSpec
+from streamseg.core.words import feature_words, outcome_word, touchpoint_words, when
+from streamseg.wire.outputs import Direction, Reason
 
 REASONS_LIMIT: Final = 3
 LEAST_CONTRIBUTION: Final = 0.005
-"""Groups that move the probability by less are noise to a reader; the strongest is named in any case."""
+"""Grounds that move the probability by less are noise to a reader; the strongest is named all the same."""
 
 
-def reasons_of(contribution: Float64Array, x: Float32Array) -> tuple[Reason, ...]:
-    """Name what moved one score.
+def reasons_of(moves: Moves, scored: Scored, spec: CoreSpec) -> list[list[Reason]]:
+    """Name what moved each of M scores: one to three reasons a row, strongest first; none if nothing moved it."""
+    strength = np.abs(moves.contribution)
+    order = np.argsort(-strength, axis=1, kind="stable")[:, :REASONS_LIMIT]
+    told = np.take_along_axis(strength, order, axis=1) >= LEAST_CONTRIBUTION
+    told[:, 0] = strength.max(axis=1) > 0
+    row, rank = np.nonzero(told)
+    ground = order[row, rank]
+    writer = _Writer(spec.windows, outcome_word(spec.outcome_types), scored.window)
+    reasons: list[list[Reason]] = [[] for _ in range(len(scored.x))]
+    facts = _facts(moves.contents, moves.kind, row, ground)
+    pairs = zip(row.tolist(), ground.tolist(), moves.contribution[row, ground].tolist(), facts, strict=True)
+    for at, which, contribution, fact in pairs:
+        if which < len(FEATURE_GROUNDS):
+            reason = writer.about_feature(FEATURE_GROUNDS[which].name, contribution, scored.x[at])
+        else:
+            reason = writer.about_touchpoints(contribution, fact, int(scored.instant_ms[at]))
+        reasons[at].append(reason)
+    return reasons
 
-    Args:
-        contribution: (G,) churn probability as it is minus with each of `features.GROUPS` occluded.
-        x: (F,) the row that was scored.
 
-    Returns:
-        One to three reasons, strongest first.
-    """
-    # Lists: reading single numbers out of arrays took half of the time.
-    moves: list[float] = contribution.tolist()
-    facts: list[float] = x.tolist()
-    order = sorted(range(len(GROUPS)), key=lambda group: -abs(moves[group]))[:REASONS_LIMIT]
-    told = [group for group in order if abs(moves[group]) >= LEAST_CONTRIBUTION] or order[:1]
-    return tuple(
-        Reason(
-            name=GROUPS[group].name,
-            direction="raises" if moves[group] > 0 else "lowers",
-            contribution=round(moves[group], 4),
-            words=words(GROUPS[group].name, facts),
+_Fact = tuple[int, int, int, list[int], int]
+"""Kind, first and last window, touchpoints by type, outcome days; of no meaning for a feature."""
+
+
+def _facts(held: Contents, kinds: Int64Array, row: Int64Array, ground: Int64Array) -> Iterator[_Fact]:
+    # Lists: reading single numbers out of arrays took most of the time.
+    band = np.maximum(ground - len(FEATURE_GROUNDS), 0)
+    kind = kinds[row, band]
+    at = row, band, kind
+    columns = kind, held.oldest[at], held.newest[at], held.types[row, band], held.goes["outcome_days"][at]
+    return zip(*(column.tolist() for column in columns), strict=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Writes the reasons of one call."""
+
+    spec: WindowSpec
+    outcome: str
+    """What to call an outcome."""
+    running: int
+    """The running window."""
+
+    def about_feature(self, name: str, contribution: float, x: Float32Array) -> Reason:
+        return Reason(name, _direction(contribution), round(contribution, 4), feature_words(name, x, self.outcome))
+
+    def about_touchpoints(self, contribution: float, fact: _Fact, instant_ms: int) -> Reason:
+        kind, oldest, newest, counts, outcome_days = fact
+        name = KIND_NAMES[kind]
+        span = when(self.running - newest, self.running - oldest, self.spec.length_days)
+        told = touchpoint_words(name, counts, outcome_days if self.outcome == "purchase" else 0)
+        return Reason(
+            name,
+            _direction(contribution),
+            round(contribution, 4),
+            f"{span}: {told}",
+            from_time=self.spec.start_ms(oldest),
+            until_time=min(self.spec.start_ms(newest + 1), instant_ms),
         )
-        for group in told
-    )
 
 
-def words(group: str, x: Sequence[float]) -> str:
-    """What the row shows of one group, for people.
-
-    >>> x = [0.0] * len(COLUMN)
-    >>> x[COLUMN["recency_days"]] = math.log1p(45)
-    >>> words("silence", x)
-    'no touchpoint for 45 days'
-    """
-
-    def amount(feature: str) -> int:
-        return round(math.expm1(x[COLUMN[feature]]))
-
-    def total(noun: str, *features: str) -> str:
-        return _count(sum(amount(feature) for feature in features), noun)
-
-    match group:
-        case "silence":
-            days = amount("recency_days")
-            return f"no touchpoint for {_count(days, 'day')}" if days else "a touchpoint within the last day"
-        case "purchase_recency":
-            if x[COLUMN["never_outcome"]] > 0:
-                return f"no purchase yet, {_count(amount('age_days'), 'day')} after the first touchpoint"
-            return f"last purchase {_count(amount('outcome_recency_days'), 'day')} ago"
-        case "purchase_frequency":
-            days, age = amount("outcome_days"), amount("age_days")
-            return f"purchases on {_count(days, 'day')} in {_count(age, 'day')}"
-        case "recent_purchases":
-            return f"purchases on {_count(amount('window_outcome_days'), 'day')} lately"
-        case "spend":
-            return f"{amount('spend')} spent in all, {amount('spend_per_outcome_day')} a purchase day"
-        case "refunds":
-            return f"{round(100 * x[COLUMN['refund_share']])} % of the spend was given back"
-        case "activity":
-            return f"{_count(amount('touchpoints'), 'touchpoint')} on {_count(amount('active_days'), 'day')}"
-        case "cart":
-            return f"{total('cart step', 'window_cart_add', 'window_checkout')} lately"
-        case "messages":
-            answers = ("window_email_open", "window_email_click", "window_push_open")
-            return f"{total('message', 'window_email_sent')} and {total('response', *answers)} lately"
-        case "advertising":
-            return f"{total('response', 'window_ad_click', 'window_social_engage')} to advertising or social lately"
-        case "store_visits":
-            return f"{total('store visit', 'window_store_visit')} lately"
-        case "support":
-            contacts = total("support contact", "window_support_contact")
-            return f"{contacts} and {total('review', 'window_review')} lately"
-        case "campaigns":
-            sent = total("campaign", "window_campaign_sent")
-            return f"{sent} received and {total('coupon', 'window_coupon_redeemed')} redeemed lately"
-        case "tenure":
-            return f"customer for {_count(amount('age_days'), 'day')}"
-        case _:
-            return "how the earlier weeks went, taken together"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _direction(contribution: float) -> Direction:
+    return "raises" if contribution > 0 else "lowers"

@@ -59,14 +59,15 @@ class Scorer(Protocol):
         """S, the width of a state row."""
         ...
 
+    @property
+    def average(self) -> Float32Array:
+        """(F,) the mean of each feature over the training data: what an explanation sets a feature to."""
+        ...
+
     def advance(self, state: Float32Array, x: Float32Array) -> Float32Array:
         """Fold one closed window into each state: (N, S), (N, F) -> (N, S). New array; the input is left as it is."""
         ...
 
     def score(self, state: Float32Array, x: Float32Array) -> Scores:
         """Take one step over the running window (not kept) and forecast: (N, S), (N, F)."""
-        ...
-
-    def explain(self, state: Float32Array, x: Float32Array) -> Float64Array:
-        """(N, G) how far each of `features.GROUPS` moves the churn probability: as is minus occluded."""
         ...

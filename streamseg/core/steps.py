@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from streamseg.core.features import Records
 from streamseg.core.scores import Float32Array
 from streamseg.core.windows import Int64Array
 
@@ -29,6 +30,8 @@ class Steps:
     """(N,) index in the batch of the touchpoint that is the cause; -1 where there is none."""
     instant_ms: Int64Array
     """(N,) when the score is for; horizons start here."""
+    summary: Records
+    """(N,) of `rows.SUMMARY`: the running window up to the instant."""
     x: Float32Array
     """(N, F) features of the running window and the life up to the instant."""
     is_outcome: NDArray[np.bool_]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from streamseg.core.admission import ACCEPTED, NO_WATERMARK, Admitted, admit
 from streamseg.core.columns import grown, starts_of
 from streamseg.core.features import Records, step_features
-from streamseg.core.history import closed_features
+from streamseg.core.history import ClosedWindows, closed_features, closed_windows
 from streamseg.core.remembered import RememberedIds
 from streamseg.core.rows import BLANK, NEVER_MS, SUMMARY
 from streamseg.core.running import (
@@ -311,6 +311,10 @@ class CustomerTable:
         """(stop - start, N, F) features of each distinct customer's windows `start` … `stop` - 1, as they closed."""
         return closed_features(self.rows, self.summaries, slots, start, stop, self.spec.windows)
 
+    def closed_windows(self, slots: Int64Array, start: int, stop: int) -> ClosedWindows:
+        """What each distinct customer did in the windows `start` … `stop` - 1."""
+        return closed_windows(self.rows, self.summaries, slots, start, stop)
+
     def _steps(
         self,
         kind: Kind,
@@ -326,7 +330,7 @@ class CustomerTable:
         gated = (life["touchpoints"] < self.spec.gate_touchpoints) | (age_ms < self.spec.gate_age_days * DAY_MS)
         quiet_ms = instant_ms - np.maximum(life["last_outcome_ms"], life["first_ms"])
         x = step_features(summary, life, instant_ms, self.spec.windows)
-        return Steps(kind, window, slot, row, instant_ms, x, is_outcome, gated, quiet_ms)
+        return Steps(kind, window, slot, row, instant_ms, summary, x, is_outcome, gated, quiet_ms)
 
     # -- slots and restored truth -------------------------------------------------------------------------------------
 

@@ -99,7 +99,9 @@ class Fits:
     def early(self, encoder: str, trial: Trial, part: tuple[int, int]) -> Forecasts:
         """What one network of an encoder, fitted before the origin, forecasts; `part` is (which, of how many)."""
         network = self._fit(encoder, self.plan.seed, trial.origin.origin_ms, "fitting before the origin", part)
-        return ask(unfinished(Blend((network,), None, 0.0, self.average), Calibration(trial.origin.horizon_days)), trial)
+        return ask(
+            unfinished(Blend((network,), None, 0.0, self.average), Calibration(trial.origin.horizon_days)), trial
+        )
 
     def refit(self, one: Candidate) -> Blend:
         """The members of a candidate, fitted on all of the history; a network that was asked for before is not refitted."""

@@ -123,7 +123,11 @@ def fit(
     steps = folds.count_steps()
     epochs = max(1, min(epochs, max_steps // steps))
     optimiser = OneCycleAdamW(
-        network.parameters(), rate=LEARNING_RATE if warm is None else WARM_RATE, weight_decay=WEIGHT_DECAY, clip_norm=CLIP_NORM, steps=epochs * steps
+        network.parameters(),
+        rate=LEARNING_RATE if warm is None else WARM_RATE,
+        weight_decay=WEIGHT_DECAY,
+        clip_norm=CLIP_NORM,
+        steps=epochs * steps,
     )
     mean_weight = float(labels.weight.sum()) / steps
     grid = torch.tensor(horizons)

@@ -23,6 +23,7 @@ from streamseg.model.history import History
 from streamseg.model.instants import Instants
 from streamseg.model.replay import replay_scores
 
+
 @dataclass(frozen=True, slots=True)
 class Trial:
     """N instants after an origin, and what came after them."""

@@ -7,11 +7,10 @@ with an interval of their difference; or nothing where too little has matured. K
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 
-from streamseg.core.scores import Float64Array, Scorer
 from streamseg.core.windows import DAY_MS, Int64Array
 from streamseg.model.cluster_bootstrap import paired_by_customer
 from streamseg.model.evaluate import Evaluation, evaluate, log_losses
@@ -64,7 +63,10 @@ class Came:
     @property
     def fewest_customers(self) -> int:
         """Customers with a row of the rarer class, bought or not."""
-        return min(len(np.unique(self.instants.customer[self.actual > 0])), len(np.unique(self.instants.customer[self.actual == 0])))
+        return min(
+            len(np.unique(self.instants.customer[self.actual > 0])),
+            len(np.unique(self.instants.customer[self.actual == 0])),
+        )
 
 
 def compare_matured(

@@ -14,7 +14,7 @@ from streamseg.core.spec import CoreSpec
 from streamseg.core.windows import DAY_MS
 from streamseg.errors import ConfigError
 from streamseg.model.artifact import Artifact, pack
-from streamseg.model.calibrate import Calibration, Origin, choose_origin
+from streamseg.model.calibrate import Origin, choose_origin
 from streamseg.model.candidates import CLASSICAL, PARTNER, Candidate, Fits, TrainingPlan, choose
 from streamseg.model.drift import refer
 from streamseg.model.evaluate import Evaluation, evaluate
@@ -23,7 +23,7 @@ from streamseg.model.forecaster import Forecaster, Forecasts
 from streamseg.model.gate import Judged, Margins, Verdict, gate
 from streamseg.model.grouping import group
 from streamseg.model.history import History, collect
-from streamseg.model.judge import Trial, ask, ece_by_kind, fit_map, served_crosswise, set_trial
+from streamseg.model.judge import Trial, ask, ece_by_kind, fit_map, set_trial
 from streamseg.model.reference import to_json
 from streamseg.model.replay import Replayed
 from streamseg.model.scorer import ModelScorer, unfinished
@@ -126,8 +126,7 @@ def train_on(
         # Neither the candidate nor an incumbent may serve: then a classical model does, and is published like any other.
         best, verdict = bars[verdict.serve], replace(verdict, promote=True)
     refitted = {
-        name: _refit(fits, trial, one)
-        for name, one in {**(candidates if compare_all else {}), best.name: best}.items()
+        name: _refit(fits, trial, one) for name, one in {**(candidates if compare_all else {}), best.name: best}.items()
     }
     scorer = refitted[best.name]
     figures = {"candidate": _evaluate(best.served, trial)}

@@ -25,6 +25,7 @@ _ID: Final = {"pattern": "^[0-9a-f]{32}$"}
 _CUSTOMER: Final = {"minLength": 1, "maxLength": 128}
 _TIME: Final = {"type": "string", "format": "date-time", "pattern": RFC3339_OUT_PATTERN}
 """A time is `int` milliseconds UTC in the value and RFC 3339 on the wire."""
+_TIME_OR_NULL: Final = {**_TIME, "type": ["string", "null"]}
 
 _SAYS_ID = Says(
     "Id of this output, derived from its cause: the same cause gives the same id, so a reader can drop a repeat.",
@@ -53,12 +54,25 @@ _SAYS_HOLDOUT = Says("True for the share of customers to leave alone, so that th
 class Reason:
     """One ground for a decision: what moved the churn risk, which way and by how much."""
 
-    name: Annotated[str, Says("Stable name of the ground.", {"minLength": 1}, "recency")]
+    name: Annotated[
+        str, Says("Stable name: a feature of the customer, or a kind of touchpoint.", {"minLength": 1}, "purchases")
+    ]
     direction: Annotated[Direction, Says("Whether it raises or lowers the churn risk.")]
     contribution: Annotated[
-        float, Says("How far it moves the churn probability; the sign follows direction.", None, 0.21)
+        float,
+        Says(
+            "Churn probability as it is minus what it would be without this; the sign follows direction.", None, -0.21
+        ),
     ]
-    words: Annotated[str, Says("The same, for people.", {"minLength": 1}, "no purchase for 41 days (usually every 12)")]
+    words: Annotated[
+        str, Says("The facts, for people.", {"minLength": 1}, "2 to 5 weeks ago: purchases on 3 days, 1 review written")
+    ]
+    from_time: Annotated[
+        int | None, Says("Start of the span that it is about; null where it is about the whole life.", _TIME_OR_NULL)
+    ] = None
+    until_time: Annotated[
+        int | None, Says("End of that span, exclusive; event_time where the span reaches up to it.", _TIME_OR_NULL)
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +158,14 @@ def encode_decision(decision: Decision) -> bytes:
             "threshold": decision.threshold,
             "horizon_days": decision.horizon_days,
             "reasons": [
-                {"name": r.name, "direction": r.direction, "contribution": r.contribution, "words": r.words}
+                {
+                    "name": r.name,
+                    "direction": r.direction,
+                    "contribution": r.contribution,
+                    "words": r.words,
+                    "from_time": None if r.from_time is None else rfc3339(r.from_time),
+                    "until_time": None if r.until_time is None else rfc3339(r.until_time),
+                }
                 for r in decision.reasons
             ],
             "model_version": decision.model_version,

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamseg.core.features import GROUPS
-from streamseg.core.scores import Float32Array, Float64Array, Scores
+from streamseg.core.features import FEATURES
+from streamseg.core.scores import Float32Array, Scores
 
 
 @dataclass(slots=True)
@@ -28,6 +28,11 @@ class DialScorer:
     asked: int = 0
     """Rows scored so far."""
 
+    @property
+    def average(self) -> Float32Array:
+        """Nothing: the answer doesn't depend on it."""
+        return np.zeros(len(FEATURES), np.float32)
+
     def advance(self, state: Float32Array, x: Float32Array) -> Float32Array:
         """One window more."""
         return np.add(state, np.float32(1), dtype=np.float32)
@@ -38,9 +43,3 @@ class DialScorer:
         self.asked += n
         distance = np.tile(np.array(self.distance), (n, 1))
         return Scores(np.full(n, self.risk), np.full(n, 2.0), np.full(n, 30.0), distance)
-
-    def explain(self, state: Float32Array, x: Float32Array) -> Float64Array:
-        """Silence alone moves it."""
-        moves = np.zeros((len(x), len(GROUPS)))
-        moves[:, [group.name for group in GROUPS].index("silence")] = 0.25
-        return moves

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamseg.core.features import COLUMN, FEATURES, GROUPS
+from streamseg.core.features import COLUMN, FEATURES
 from streamseg.core.scores import Float32Array, Float64Array, Scores
 
 CENTRES = ((0.1, 0.0), (0.6, 0.2), (0.3, 0.8))
@@ -30,6 +30,11 @@ class FakeScorer:
     behaviours: tuple[str, ...] = ("quiet", "browser", "buyer")
     state_size: int = 3
     horizon_days: float = 90.0
+
+    @property
+    def average(self) -> Float32Array:
+        """Another number for every feature."""
+        return np.linspace(0.1, 1.5, len(FEATURES), dtype=np.float32)
 
     def advance(self, state: Float32Array, x: Float32Array) -> Float32Array:
         """Traces that fade by a third a window: activity, purchases, and a fingerprint of all features."""
@@ -51,25 +56,15 @@ class FakeScorer:
             distance[:, k] = np.abs(activity - a) + np.abs(purchases - b)
         return Scores(risk, 3.0 * (1.0 - risk), 40.0 * (1.0 - risk) * _column(x, "spend"), distance)
 
-    def explain(self, state: Float32Array, x: Float32Array) -> Float64Array:
-        """Each group's part of the sum before it is squashed; the hidden state's under the group `history`."""
-        parts = self._parts(x)
-        moves = np.zeros((len(x), len(GROUPS)))
-        for g, group in enumerate(GROUPS):
-            if group.name == "history":
-                moves[:, g] = -0.6 * state[:, 0] - 0.5 * state[:, 1]
-            elif group.name in parts:
-                moves[:, g] = parts[group.name]
-        return moves * 0.1
-
     def _parts(self, x: Float32Array) -> dict[str, Float64Array]:
         return {
             "silence": 0.75 * _column(x, "recency_days"),
             "purchase_recency": 0.5 * _column(x, "outcome_recency_days"),
             "activity": -0.4 * _activity(x),
-            "recent_purchases": -0.9 * _purchases(x),
+            "recent_purchases": -0.9 * _purchases(x) - 0.1 * _column(x, "window_spend"),
             "support": 2.0 * _column(x, "window_support_contact") - 0.3 * _column(x, "window_rating"),
-            "refunds": 0.8 * _column(x, "window_refund"),
+            "refunds": 0.5 * _column(x, "window_money_back") + 0.5 * _column(x, "refund_share"),
+            "life": 0.2 - 0.2 * _column(x, "outcome_days") - 0.1 * _column(x, "active_days") - 0.05 * _column(x, "spend"),
         }
 
 

@@ -112,6 +112,10 @@ class History:
         self.first_ms = touch.event_ms if self.first_ms is None else min(self.first_ms, touch.event_ms)
         self.last_ms = max(self.last_ms, touch.event_ms)
 
+    def forget_answers(self) -> None:
+        """Call after changing a summary by hand."""
+        self._asked.clear()
+
     @property
     def count(self) -> int:
         """Touchpoints in the customer's life, each window's as far as it counts them."""

@@ -8,17 +8,17 @@ window, and each score folds from zeros at its anchor.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 
-from streamseg.core.reasons import reasons_of
 from streamseg.core.scores import Float32Array, Scorer, Scores
 from streamseg.core.windows import WindowSpec
 from streamseg.wire import ids, topics
 from tests.oracle.history import DAY_MS, History, Touch
+from tests.oracle.reasons import Why
 from tests.oracle.verdict import LEVEL, Rules, Standing, next_behaviour, next_stage, settle
 
 SWEPT_WINDOWS = 52
@@ -209,7 +209,8 @@ class Reference:
             customer.standing = after
             reasons = [MODEL_CHANGED]
             if step.origin != "reconcile":
-                reasons = [asdict(reason) for reason in reasons_of(self.scorer.explain(state, x)[0], x[0])]
+                why = Why(self.scorer, self.spec, self.rules.outcome_types, customer.history, step.t, state, risk)
+                reasons = why.reasons()
             kind = "entered" if before.stage is None else "changed"
             self._say_change(customer, customer_id, step, kind, before, risk, reasons)
             self._alert(customer, customer_id, step, before, risk, reasons)

@@ -92,5 +92,3 @@ def test_an_origin_leaves_a_third_before_it_and_a_horizon_after_it(days: int, ho
     assert origin.until_ms + origin.horizon_days * DAY_MS == pytest.approx(days * DAY_MS)
     assert origin.complete == (origin.horizon_days == horizon)
     assert origin.horizon_days <= horizon
-
-

@@ -6,6 +6,7 @@ from streamseg.wire.ids import model_cause, output_id, silence_cause
 from streamseg.wire.outputs import CustomerProfile, Decision, Reason
 
 NOON_MS = 1_709_642_096_789
+WEEK_MS = 7 * 86_400_000
 QUARTER_MS = 90 * 86_400_000
 MONDAY_MS = 1_710_115_200_000
 
@@ -37,7 +38,14 @@ CHANGED = Decision(
     horizon_days=90,
     reasons=(
         Reason("silence", "raises", 0.25, "no touchpoint for 41 days"),
-        Reason("spend", "lowers", -0.0625, "spent 310 in the last year"),
+        Reason(
+            "purchases",
+            "lowers",
+            -0.0625,
+            "6 to 8 weeks ago: purchases on 2 days",
+            from_time=MONDAY_MS - 8 * WEEK_MS,
+            until_time=MONDAY_MS - 5 * WEEK_MS,
+        ),
     ),
     model_version="2024-03-01.a1b2c3",
     event_time=MONDAY_MS,

@@ -43,12 +43,13 @@ def test_every_declared_field_leaves_under_its_own_name(output: Decision | Custo
     contribution=st.floats(-1, 1),
     words=st.text(st.characters(codec="utf-8"), min_size=1),
     time_ms=st.integers(0, 300_000_000_000_000),
+    from_ms=st.none() | st.integers(0, 300_000_000_000_000),
     customer_id=st.text(st.characters(codec="utf-8"), min_size=1, max_size=128),
 )
 def test_every_decision_is_valid_against_its_schema(
-    score: float | None, contribution: float, words: str, time_ms: int, customer_id: str
+    score: float | None, contribution: float, words: str, time_ms: int, from_ms: int | None, customer_id: str
 ) -> None:
-    reasons = (Reason("silence", "raises", contribution, words),)
+    reasons = (Reason("silence", "raises", contribution, words, from_time=from_ms, until_time=from_ms),)
     decision = replace(CHANGED, score=score, reasons=reasons, valid_until=time_ms, customer_id=customer_id)
     SCHEMAS["segment-change"].validate(encode(decision))
     assert encode(decision)["score"] == score

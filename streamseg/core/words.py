@@ -1,0 +1,160 @@
+"""The sentences of reasons: facts about a customer, for a marketer, none of which says more than its numbers.
+
+Arrives: names of grounds with counts, or with the features of a row. Leaves: phrases of a few words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from streamseg.core.features import COLUMN
+from streamseg.core.grounds import EVERY_KIND, KIND_NAMES, KINDS
+from streamseg.core.scores import Float32Array
+from streamseg.wire.vocabulary import TYPE_CODES
+
+PHRASES_LIMIT: Final = 3
+"""A sentence tells so many facts, and says if there are more."""
+
+_TOLD: Final[dict[str, tuple[tuple[tuple[str, ...], str, str], ...]]] = {
+    "purchases": (
+        (("purchase", "renew"), "1 purchase or renewal", "{} purchases or renewals"),
+        (("subscribe",), "1 subscription", "{} subscriptions"),
+    ),
+    "refunds": (
+        (("refund",), "1 refund", "{} refunds"),
+        (("cancel",), "1 cancellation", "{} cancellations"),
+        (("unsubscribe",), "1 subscription ended", "{} subscriptions ended"),
+    ),
+    "browsing": (
+        (("view", "search", "click"), "1 view, search or click", "{} views, searches or clicks"),
+        (("other",), "1 other contact", "{} other contacts"),
+    ),
+    "cart": ((("cart_add", "cart_remove", "checkout"), "1 cart step", "{} cart steps"),),
+    "messages": (
+        (("email_sent",), "1 e-mail sent", "{} e-mails sent"),
+        (("email_open", "email_click", "push_open"), "1 message opened or clicked", "{} messages opened or clicked"),
+    ),
+    "advertising": (
+        (("ad_impression",), "1 ad shown", "{} ads shown"),
+        (("ad_click", "social_engage"), "1 answer to ads or social posts", "{} answers to ads or social posts"),
+    ),
+    "store_visits": ((("store_visit",), "1 store visit", "{} store visits"),),
+    "support": (
+        (("support_contact",), "1 support contact", "{} support contacts"),
+        (("review",), "1 review written", "{} reviews written"),
+    ),
+    "campaigns": (
+        (("campaign_sent",), "1 campaign received", "{} campaigns received"),
+        (("coupon_redeemed",), "1 coupon redeemed", "{} coupons redeemed"),
+    ),
+}
+"""By kind: what is counted together, and the phrase for one and for more."""
+_BY_CODE: Final = {
+    kind: [([TYPE_CODES[name] for name in types], one, many) for types, one, many in phrases]
+    for kind, phrases in _TOLD.items()
+}
+_PURCHASE: Final = TYPE_CODES["purchase"]
+
+
+def outcome_word(outcome_types: Collection[str]) -> str:
+    """What an outcome of this deployment may be called without saying something untrue.
+
+    >>> outcome_word(("purchase", "renew")), outcome_word(("click",))
+    ('purchase', 'outcome')
+    """
+    outcomes = set(outcome_types)
+    return "purchase" if {"purchase", "renew"} <= outcomes <= set(KINDS["purchases"]) else "outcome"
+
+
+def touchpoint_words(name: str, counts: Sequence[int], purchase_days: int) -> str:
+    """What happened.
+
+    Args:
+        name: One of `KIND_NAMES`.
+        counts: Touchpoints by type code.
+        purchase_days: Days with a purchase or renewal, told instead of their number (a basket may be many
+            touchpoints); 0 where they are not known.
+
+    >>> counts = [0] * len(TYPE_CODES)
+    >>> counts[TYPE_CODES["purchase"]], counts[TYPE_CODES["email_open"]] = 5, 1
+    >>> touchpoint_words("touchpoints", counts, 2)
+    'purchases on 2 days, 1 message opened or clicked'
+    """
+    phrases = []
+    for kind in KINDS if name == KIND_NAMES[EVERY_KIND] else (name,):
+        for codes, one, many in _BY_CODE[kind]:
+            number = sum(counts[code] for code in codes)
+            if number and codes[0] == _PURCHASE and purchase_days:
+                phrases.append(f"purchases on {_days(purchase_days)}")
+            elif number:
+                phrases.append(one if number == 1 else many.format(number))
+    more = ["and more"] if len(phrases) > PHRASES_LIMIT else []
+    return ", ".join((*phrases[:PHRASES_LIMIT], *more))
+
+
+def when(nearest: int, farthest: int, length_days: int) -> str:
+    """Which windows, for people; 0 is the running one.
+
+    >>> when(0, 0, 7), when(1, 1, 7), when(2, 5, 7), when(6, 6, 1)
+    ('this week', 'last week', '2 to 5 weeks ago', '6 days ago')
+    """
+    window = _window_word(length_days)
+    if farthest <= 1:
+        return f"last {window}" if farthest else f"this {window}"
+    span = f"{farthest}" if nearest == farthest else f"{nearest} to {farthest}"
+    return f"{span} {window}s ago"
+
+
+def _window_word(length_days: int) -> str:
+    return {1: "day", 7: "week"}.get(length_days, f"{length_days}-day window")
+
+
+def feature_words(name: str, x: Float32Array, outcome: str) -> str:
+    """What the row shows of one feature.
+
+    Args:
+        name: Of one of `FEATURE_GROUNDS`.
+        x: (F,) the row.
+        outcome: What to call an outcome, from `outcome_word`.
+
+    >>> import numpy as np
+    >>> x = np.zeros(len(COLUMN), np.float32)
+    >>> x[COLUMN["recency_days"]] = math.log1p(45)
+    >>> feature_words("silence", x, "purchase")
+    'no touchpoint for 45 days'
+    """
+
+    def amount(column: str) -> int:
+        return round(math.expm1(float(x[COLUMN[column]])))
+
+    match name:
+        case "silence":
+            days = amount("recency_days")
+            return f"no touchpoint for {_days(days)}" if days else "a touchpoint within the last day"
+        case "purchase_recency":
+            return f"last {outcome} {_days(amount('outcome_recency_days'))} ago"
+        case "silence_since_purchase":
+            days = amount("recency_days")
+            return f"last {outcome} {_days(days)} ago, nothing since" if days else f"{outcome} within the last day"
+        case "no_purchase":
+            return f"no {outcome} in {_days(amount('age_days'))} since the first touchpoint"
+        case "purchase_frequency":
+            return f"{outcome}s on {_days(amount('outcome_days'))} in {_days(amount('age_days'))}"
+        case "spend":
+            spent = f"{amount('spend'):,} spent in all"
+            each = amount("spend_per_outcome_day")
+            return f"{spent}, {each:,} a {outcome} day" if amount("outcome_days") > 1 else spent
+        case "money_back":
+            return f"{round(100 * float(x[COLUMN['refund_share']]))} % of the spend was given back"
+        case "engagement":
+            touchpoints = amount("touchpoints")
+            return f"{touchpoints:,} touchpoint{'' if touchpoints == 1 else 's'} on {_days(amount('active_days'))}"
+        case "tenure":
+            return f"customer for {_days(amount('age_days'))}"
+    raise ValueError(f"no feature is named {name!r}")
+
+
+def _days(number: int) -> str:
+    return f"{number} day" if number == 1 else f"{number} days"
