@@ -12,19 +12,19 @@ from streamseg.model.behaviours import cluster
 from streamseg.model.calibrate import Calibration
 from streamseg.model.encoders import ENCODERS
 from streamseg.model.network import Network
-from streamseg.model.scorer import NetworkScorer
+from streamseg.model.scorer import ModelScorer
 from streamseg.wire.vocabulary import TYPES
 from tests.oracle.compare import assert_same
 from tests.oracle.partition import OraclePartition, ProgramPartition
 from tests.oracle.streams import render, seeded_moves
 
 
-def a_restless_network(encoder: str, digest: str) -> NetworkScorer:
+def a_restless_network(encoder: str, digest: str) -> ModelScorer:
     """Never trained, with an output layer so wide that its risks cross every threshold."""
     network = Network(len(FEATURES), len(TYPES), encoder=encoder, hidden=8, seed=3)
     network.w_out.data *= 30.0
     points = np.random.default_rng(5).uniform((0.0, 0.0, 0.0), (1.0, 1.0, 6.0), (200, 3))
-    return NetworkScorer(network, calibration=Calibration(90.0), behaviours=cluster(points), digest=digest)
+    return ModelScorer(network, calibration=Calibration(90.0), behaviours=cluster(points), digest=digest)
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)

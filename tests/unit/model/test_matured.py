@@ -12,7 +12,7 @@ from streamseg.model.evaluate import evaluate
 from streamseg.model.fit import fit
 from streamseg.model.history import History, collect
 from streamseg.model.matured import Matured, compare_matured, forecast_over, what_came
-from streamseg.model.scorer import NetworkScorer
+from streamseg.model.scorer import ModelScorer
 from tests.unit.model.scorers import CENTRES
 from tests.unit.model.simulated import START_MS
 from tests.unit.model.streams import a_shop
@@ -26,7 +26,7 @@ def history() -> History:
     return collect(a_shop(150, 36), CoreSpec())
 
 
-def a_version(history: History, *, epochs: int = 6, offset: float = 0.0) -> NetworkScorer:
+def a_version(history: History, *, epochs: int = 6, offset: float = 0.0) -> ModelScorer:
     network = fit(
         history,
         until_ms=PROMOTED_MS,
@@ -37,28 +37,28 @@ def a_version(history: History, *, epochs: int = 6, offset: float = 0.0) -> Netw
         seed=0,
         progress=lambda share: None,
     )
-    return NetworkScorer(network, calibration=Calibration(56.0, offset=offset), behaviours=CENTRES, digest="0" * 64)
+    return ModelScorer(network, calibration=Calibration(56.0, offset=offset), behaviours=CENTRES, digest="0" * 64)
 
 
 @pytest.fixture(scope="module")
-def sound(history: History) -> NetworkScorer:
+def sound(history: History) -> ModelScorer:
     return a_version(history)
 
 
 @pytest.fixture(scope="module")
-def boastful(history: History) -> NetworkScorer:
+def boastful(history: History) -> ModelScorer:
     """The same weights under a map that tells everybody he will hardly leave."""
     return a_version(history, offset=-2.0)
 
 
-def compare(new: NetworkScorer, old: NetworkScorer, history: History, since_ms: int = PROMOTED_MS) -> Matured:
+def compare(new: ModelScorer, old: ModelScorer, history: History, since_ms: int = PROMOTED_MS) -> Matured:
     found = compare_matured(new, old, history, since_ms=since_ms)
     assert found is not None
     return found
 
 
 def test_a_bad_version_is_worse_beyond_chance_and_the_good_one_better(
-    history: History, sound: NetworkScorer, boastful: NetworkScorer
+    history: History, sound: ModelScorer, boastful: ModelScorer
 ) -> None:
     bad, good = compare(boastful, sound, history), compare(sound, boastful, history)
     assert (bad.worse, bad.better) == (True, False)
@@ -67,13 +67,13 @@ def test_a_bad_version_is_worse_beyond_chance_and_the_good_one_better(
     assert (good.low, good.high) == pytest.approx((-bad.high, -bad.low))
 
 
-def test_a_version_is_neither_better_nor_worse_than_itself(history: History, sound: NetworkScorer) -> None:
+def test_a_version_is_neither_better_nor_worse_than_itself(history: History, sound: ModelScorer) -> None:
     found = compare(sound, sound, history)
     assert (found.low, found.high, found.worse, found.better) == (0.0, 0.0, False, False)
 
 
 def test_the_figures_are_those_of_the_forecasts_at_all_instants_since_the_promotion(
-    history: History, sound: NetworkScorer, boastful: NetworkScorer
+    history: History, sound: ModelScorer, boastful: ModelScorer
 ) -> None:
     found = compare(sound, boastful, history)
     assert found.horizon_days == 56.0
@@ -86,7 +86,7 @@ def test_the_figures_are_those_of_the_forecasts_at_all_instants_since_the_promot
 
 
 def test_soon_after_a_promotion_a_shorter_horizon_must_do_and_before_that_none(
-    history: History, sound: NetworkScorer, boastful: NetworkScorer
+    history: History, sound: ModelScorer, boastful: ModelScorer
 ) -> None:
     weeks_ago = {
         weeks: compare_matured(sound, boastful, history, since_ms=history.end_ms - weeks * 7 * DAY_MS)
@@ -96,12 +96,12 @@ def test_soon_after_a_promotion_a_shorter_horizon_must_do_and_before_that_none(
     assert horizons == {3: 14.0, 6: 28.0, 10: 56.0}
 
 
-def test_few_customers_of_one_class_say_nothing(history: History, sound: NetworkScorer) -> None:
+def test_few_customers_of_one_class_say_nothing(history: History, sound: ModelScorer) -> None:
     small = collect(a_shop(25, 36), CoreSpec())
     assert len(what_came(small, 28.0, since_ms=PROMOTED_MS).which) > 200
     assert compare_matured(sound, sound, small, since_ms=PROMOTED_MS) is None
     assert compare(sound, sound, history).customers > 60
 
 
-def test_the_interval_is_the_same_every_time(history: History, sound: NetworkScorer, boastful: NetworkScorer) -> None:
+def test_the_interval_is_the_same_every_time(history: History, sound: ModelScorer, boastful: ModelScorer) -> None:
     assert compare(sound, boastful, history) == compare(sound, boastful, history)

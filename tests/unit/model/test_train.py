@@ -18,7 +18,7 @@ from streamseg.model.fit import fit
 from streamseg.model.history import collect
 from streamseg.model.judge import calibrate, set_trial
 from streamseg.model.replay import replay_scores
-from streamseg.model.scorer import NetworkScorer
+from streamseg.model.scorer import ModelScorer
 from streamseg.model.train import Trained, TrainingPlan, train
 from streamseg.wire.batch import TouchpointBatch
 from tests.unit.model.scorers import CENTRES
@@ -62,7 +62,7 @@ def test_a_network_that_promises_twice_too_much_is_brought_half_way_back() -> No
     honest, _, _ = calibrate(network, trial, horizon_days=28.0)
     network.b_out.data[0] += math.log(2.0)
     boastful, _, _ = calibrate(network, trial, horizon_days=28.0)
-    scorer = NetworkScorer(network, calibration=Calibration(28.0), behaviours=CENTRES, digest="0" * 64)
+    scorer = ModelScorer(network, calibration=Calibration(28.0), behaviours=CENTRES, digest="0" * 64)
     promised = replay_scores(scorer, history, trial.instants).count.sum()
     assert promised > 1.3 * trial.actual.sum()
     assert boastful.level == pytest.approx((trial.actual.sum() / promised) ** 0.5, rel=0.01)
