@@ -6,8 +6,8 @@ artefact freezes and the scorer measures distances to. Pure numpy, seeded.
 The axes are [log1p expected outcomes, P(buy), log1p expected spend], the first weighed most, since it is what the next
 purchases follow: on Online Retail and The Complete Journey, k = 6, equal weights explain .34 and .59 of the variance of
 log(1 + purchases), these weights .36 and .62. The network's embedding is left out: at a tenth and a quarter of the
-weight it changed neither figure by more than .003, at full weight it cost .15 of the stability, and a classical model
-has none.
+weight it gained nothing (ARI within .02, variance within .003), at full weight it cost .11 to .28 of the ARI, its
+distances would take a quarter of a scored tile's time, and a classical model has none.
 """
 
 from __future__ import annotations

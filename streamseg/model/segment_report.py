@@ -7,6 +7,7 @@ share of the purchases' variance that segments explain, for both.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from scipy.cluster.vq import kmeans2
@@ -18,7 +19,8 @@ from streamseg.model.clustering import nearest
 from streamseg.model.stability import explained, stability
 from streamseg.model.wording import Profiles
 
-REFITS = 20
+REFITS: Final = 20
+"""Resamples behind each ARI: its standard error is then about .015."""
 
 
 @dataclass(frozen=True, slots=True)
