@@ -1,7 +1,7 @@
-"""Attention over the last half year: nothing is folded away, the newest window looks back at the others as they were.
+"""Attention over the last quarter: nothing is folded away, the newest window looks back at the others as they were.
 
 Vaswani et al., NeurIPS 2017, causal since a state holds only what came before; order enters as a bias by lag, as in
-Press et al., ICLR 2022, but learned. Its state is 26 windows long, so a scorer's memory grows about sevenfold.
+Press et al., ICLR 2022, but learned. Of a customer it keeps three to four times as many numbers as an LSTM.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from torch import Tensor, nn
 
 from streamseg.model.encoders.encoder import Encoder, uniform
 
-REACH: Final = 26
-"""Windows that are kept, the newest included."""
+REACH: Final = 13
+"""Windows that are kept, the newest included. 26 and 52 were no better (log loss within .001) and cost memory."""
 HEADS: Final = 2
-UNSEEN: Final = -1e4
-"""Logit of a place that no window has filled: finite, so that of nothing at all the mean is taken, which is 0."""
+UNSEEN: Final = -80.0
+"""Logit of a place that no window has filled: finite, so that of nothing at all the mean is taken, which is 0; and no
+lower, since exp of what underflows takes ten times as long."""
 
 
 class Attention(Encoder):
@@ -55,5 +56,7 @@ class Attention(Encoder):
         query = (newest @ self.w_query).unflatten(1, (HEADS, self.width))
         logits = query @ seen.transpose(1, 2) / math.sqrt(self.width) + self.lag_bias  # (N, HEADS, REACH)
         logits = torch.where(filled[:, None] > 0.0, logits, UNSEEN)
-        found = torch.softmax(logits, dim=2) @ seen  # (N, HEADS, D)
+        # Softmax written out: torch's own is not vectorised over so few, and took a third of a tile's time.
+        weight = torch.exp(logits - logits.detach().amax(dim=2, keepdim=True))
+        found = (weight / weight.sum(dim=2, keepdim=True)) @ seen  # (N, HEADS, D)
         return torch.tanh(found.flatten(1) @ self.w_read + newest @ self.w_newest)
