@@ -20,7 +20,7 @@ from streamseg.settings import DecisionSettings, Settings
 from streamseg.wire.touchpoint import DecodeLimits
 
 if TYPE_CHECKING:
-    from streamseg.model.train import TrainingPlan
+    from streamseg.model.candidates import TrainingPlan
 
 
 def core_spec(settings: Settings) -> CoreSpec:
@@ -84,12 +84,12 @@ def _policy(decisions: DecisionSettings) -> Policy:
 
 def training_plan(settings: Settings) -> TrainingPlan:
     """What is trained, and for which horizon."""
-    from streamseg.model.train import TrainingPlan  # here, since it brings torch, which only training needs
+    from streamseg.model.candidates import TrainingPlan  # here, since it brings torch, which only training needs
 
     model = settings.model
     return TrainingPlan(
         horizon_days=settings.decisions.churn_horizon_days,
-        encoder=model.encoder,
+        encoders=(model.encoder,),
         hidden=model.hidden_size,
         epochs=model.epochs,
         seed=model.seed,

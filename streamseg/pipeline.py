@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 import numpy as np
@@ -238,7 +238,7 @@ class Pipeline:
             )
         distance: Float64Array = np.full((len(scores.churn_probability), len(self.behaviours)), np.inf)
         distance[:, self._columns] = scores.behaviour_distance
-        return Scores(scores.churn_probability, scores.expected_outcomes, scores.expected_value, distance)
+        return replace(scores, behaviour_distance=distance)
 
     def _emitter(self, effects: Effects, now_ms: int | None, event_ids: Sequence[str]) -> Emitter:
         rules = self.rules

@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 import numpy as np
@@ -63,13 +63,13 @@ class Manifest:
     calibration: Mapping[str, float]
     behaviours: Mapping[str, Any]
     """names, centres (K, 3), mean (3), scale (3)."""
+    reference: Mapping[str, Any]
+    """What inputs and scores looked like (`reference.to_json`), for noticing drift."""
     metrics: Mapping[str, float]
     reasons: tuple[str, ...]
     """What the gate said, check by check."""
     parent: str | None
     """Version of the model that this one was meant to replace."""
-    reference: Mapping[str, Any] = field(default_factory=dict)
-    """What inputs and scores looked like (`reference.to_json`), for noticing drift."""
     format_version: int = FORMAT_VERSION
 
 
@@ -140,7 +140,7 @@ def pack(
     x = (blend.average * random.uniform(0.5, 1.5, (GOLDEN_ROWS, len(FEATURES)))).astype(np.float32)
     state = random.uniform(-1.0, 1.0, (GOLDEN_ROWS, blend.state_size)).astype(np.float32)
     scorer = ModelScorer(blend, calibration=calibration, behaviours=behaviours, digest="0" * 64)
-    golden = (state, x, *_golden_outputs(scorer, state, x))
+    golden: tuple[NDArray[Any], ...] = (state, x, *_golden_outputs(scorer, state, x))
     tensors.update(zip(_GOLDEN, golden, strict=True))
     _refuse_unless_finite(tensors)
     described = asdict(manifest)
@@ -235,7 +235,8 @@ def _build(
 def _describe(classical: Classical | None) -> Mapping[str, Any] | None:
     if classical is None:
         return None
-    return {"name": classical.name, "counts": asdict(classical.counts), "spend": asdict(classical.spend)}
+    counts = {field.name: getattr(classical.counts, field.name) for field in fields(MODELS[classical.name])}
+    return {"name": classical.name, "counts": counts, "spend": asdict(classical.spend)}
 
 
 def _restore(described: Mapping[str, Any] | None) -> Classical | None:

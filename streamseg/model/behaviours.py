@@ -94,7 +94,7 @@ def labels(behaviours: Behaviours, points: Float64Array) -> Int64Array:
 
 
 def distances(behaviours: Behaviours, points: Float64Array) -> Float64Array:
-    """(N, 3) of `axes` -> (N, K) distance to each centre, at least 0; a row's depends on that row alone, bit for bit."""
+    """(N, 3) of `axes` -> (N, K) distance to each centre. A row's depends on that row alone, bit for bit."""
     standard = (points - behaviours.mean) / behaviours.scale
     # One term after the other: a reduction may add in another order at another width.
     squares = sum((standard[:, axis, None] - behaviours.centres[None, :, axis]) ** 2 for axis in range(len(WEIGHTS)))

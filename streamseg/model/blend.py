@@ -34,7 +34,7 @@ class Outlook(NamedTuple):
 
     none: Float64Array
     """P(no outcome day), strictly between 0 and 1."""
-    count: Float64Array
+    days: Float64Array
     """Expected outcome days."""
     value: Float64Array
     """Expected discounted spend."""

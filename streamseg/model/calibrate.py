@@ -99,9 +99,9 @@ def choose_origin(
 ) -> Origin:
     """Pick the latest origin that leaves a horizon, and a few windows of instants, after it.
 
-    At least a third of the history lies before it (a model fitted on less says little about one fitted on all). Nor does
-    it lie before `seen_ms`, up to where the model that serves has learnt, once `FRESH_WINDOWS` came after that: on
-    outcomes that one of two has learnt from they can't be compared.
+    At least a third of the history lies before it (a model fitted on less says little about one fitted on all). It does
+    not lie before `seen_ms`, up to where the model that serves has learnt, once `FRESH_WINDOWS` came after that: two
+    models can't be compared on outcomes that one of them has learnt from.
 
     >>> day = 86_400_000
     >>> choose_origin(0, 274 * day, horizon_days=90, window_ms=7 * day).origin_ms / day

@@ -104,7 +104,7 @@ class Fits:
         )
 
     def refit(self, one: Candidate) -> Blend:
-        """The members of a candidate, fitted on all of the history; a network that was asked for before is not refitted."""
+        """The members of a candidate, fitted on all of the history; a network that was asked for before is kept."""
         classical = members.fit(one.classical, self.history, until_ms=self.history.end_ms) if one.classical else None
         wanted = [(encoder, self.plan.seed + i) for encoder in one.encoders for i in range(self.plan.seeds)]
         for index, (encoder, seed) in enumerate(wanted):
@@ -139,10 +139,12 @@ def choose(fits: Fits, trial: Trial, partner: Forecasts) -> Mapping[str, Candida
         partner: What the classical model `PARTNER` forecasts for it.
 
     Returns:
-        For each encoder the networks alone and the best blend, and so for all together where there are several; by name.
+        By name: for each encoder, and for all together where there are several, the networks alone and the best blend.
     """
     encoders = fits.plan.encoders
-    raw = {(name,): fits.early(name, trial, (i, len(encoders))) for i, name in enumerate(encoders)}
+    raw: dict[tuple[str, ...], Forecasts] = {}
+    for index, name in enumerate(encoders):
+        raw[(name,)] = fits.early(name, trial, (index, len(encoders)))
     if len(encoders) > 1:
         columns = zip(*((one.none, one.count, one.value) for one in raw.values()), strict=True)
         raw[encoders] = Forecasts(*(np.mean(column, axis=0) for column in columns))

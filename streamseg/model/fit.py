@@ -179,7 +179,8 @@ def _weights(instants: Instants) -> Float32Array:
     wanted = TOUCH_SHARE / (1.0 - TOUCH_SHARE) * silent / max(touches, 1.0)
     factor = np.where(instants.is_touch, min(max(wanted, 1.0), MAX_TOUCH_WEIGHT), 1.0)
     limit = share_limit(len(np.unique(instants.customer)))
-    return capped_weights(instants.customer, instants.weight * factor, most_share=limit).astype(np.float32)
+    weight = (instants.weight * factor).astype(np.float64)
+    return capped_weights(instants.customer, weight, most_share=limit).astype(np.float32)
 
 
 def _set_scales(

@@ -1,4 +1,4 @@
-"""The behaviours of a model's customers: everybody as of the last boundary, grouped, and matched with the version before.
+"""The behaviours of a model's customers: all as of the last boundary, grouped, and matched with the version before.
 
 Arrives: a scorer without behaviours, a history and the model that serves. Leaves: `Behaviours` for the artefact.
 """
@@ -6,6 +6,7 @@ Arrives: a scorer without behaviours, a history and the model that serves. Leave
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamseg.core.scores import Float64Array, Scorer
 from streamseg.core.windows import Int64Array
@@ -47,7 +48,7 @@ def profiles_of(history: History, customer: Int64Array, said: Forecasts, horizon
     )
 
 
-def _counts(customer: Int64Array, code: Int64Array, customers: int, codes: int) -> Float64Array:
+def _counts(customer: Int64Array, code: NDArray[np.uint8], customers: int, codes: int) -> Float64Array:
     """(C, codes) touchpoints of each customer and code."""
     counted = np.bincount(customer * codes + code, minlength=customers * codes)
     return counted.reshape(customers, codes).astype(np.float64)

@@ -41,7 +41,8 @@ class Trial:
     @property
     def half(self) -> NDArray[np.bool_]:
         """(N,) a map for these customers is fitted on the others, and the other way round."""
-        return self.instants.customer % 2 == 0
+        even: NDArray[np.bool_] = self.instants.customer % 2 == 0
+        return even
 
     def fewest_customers(self) -> int:
         """Customers with a row of the rarer class, bought or not."""

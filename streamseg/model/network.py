@@ -98,7 +98,7 @@ class Network(nn.Module):
         return self.encoder.state_size
 
     def standardise(self, x: Tensor) -> Tensor:
-        """(..., F) raw -> (..., F) in deviations from the training mean; totals as rates, nothing beyond what was seen."""
+        """(..., F) raw -> (..., F) in deviations from the mean; totals as rates, nothing beyond what training saw."""
         return torch.clamp((relative(x) - self.mean) / self.std, self.least, self.most)
 
     def scale_by(self, x: Tensor) -> None:

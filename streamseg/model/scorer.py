@@ -88,7 +88,7 @@ class ModelScorer:
         """Step over the running window and forecast the churn horizon: (N, S), (N, F) -> N scores."""
         with torch.inference_mode():
             outlook = self._blend.expect(_tiles(state, x), self.horizon_days)
-        served = self._calibration.apply(Forecasts(outlook.none, outlook.count, outlook.value))
+        served = self._calibration.apply(Forecasts(outlook.none, outlook.days, outlook.value))
         factor = self._calibration.level * self._calibration.value_level
         low, high = value_interval(served.none, served.value, outlook.square * factor**2)
         distance = distances(self._behaviours, axes(served.none, served.count, served.value))

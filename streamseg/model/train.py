@@ -123,7 +123,7 @@ def train_on(
         customer=trial.instants.customer,
     )
     if verdict.serve in bars:
-        # Neither the candidate nor an incumbent may serve: then a classical model does, and is published like any other.
+        # Neither the candidate nor an incumbent may serve: a classical model does, and is published like any other.
         best, verdict = bars[verdict.serve], replace(verdict, promote=True)
     refitted = {
         name: _refit(fits, trial, one) for name, one in {**(candidates if compare_all else {}), best.name: best}.items()

@@ -29,7 +29,8 @@ def value_interval(none: Float64Array, mean: Float64Array, square: Float64Array)
     Returns:
         (N,) each: the low end, 0 where nothing is likelier than one in ten, and the high end.
 
-    >>> low, high = value_interval(np.array([0.95, 0.5, 1e-6]), np.array([5.0, 50.0, 100.0]), np.array([900.0, 6e3, 1.1e4]))
+    >>> none, mean, square = np.array([[0.95, 0.5, 1e-6], [5.0, 50.0, 100.0], [900.0, 6e3, 1.1e4]])
+    >>> low, high = value_interval(none, mean, square)
     >>> low.round(1), high.round(1)
     (array([ 0. ,  0. , 65.6]), array([  0. , 129.8, 138.6]))
     """

@@ -44,7 +44,7 @@ FITS: Final[Mapping[str, Callable[[Past], CountModel]]] = {
     "pareto_nbd": pareto_nbd.fit,
 }
 """How the count models are fitted, by name."""
-MODELS: Final[Mapping[str, Callable[..., CountModel]]] = {
+MODELS: Final[Mapping[str, type[past_rate.PastRate | bg_nbd.BgNbd | pareto_nbd.ParetoNbd]]] = {
     "past_rate": past_rate.PastRate,
     "bg_nbd": bg_nbd.BgNbd,
     "pareto_nbd": pareto_nbd.ParetoNbd,
