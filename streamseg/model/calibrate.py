@@ -99,7 +99,8 @@ def choose_origin(
 ) -> Origin:
     """Pick the latest origin that leaves a horizon, and a few windows of instants, after it.
 
-    At least a third of the history lies before it (a model fitted on less says little about one fitted on all). It does
+    At least a third of the history lies before it (a model fitted on less says little about one fitted on all). Where
+    the horizon does not fit after that a shorter one is taken, in proportion to the history before it. The origin does
     not lie before `seen_ms`, up to where the model that serves has learnt, once `FRESH_WINDOWS` came after that: two
     models can't be compared on outcomes that one of them has learnt from.
 
@@ -108,20 +109,23 @@ def choose_origin(
     156.0
     >>> short = choose_origin(0, 90 * day, horizon_days=90, window_ms=7 * day)
     >>> short.origin_ms / day, short.horizon_days, short.complete
-    (30.0, 53.0, False)
+    (45.0, 38.0, False)
     """
     span = end_ms - start_ms
+    horizon_ms = round(horizon_days * DAY_MS)
     earliest = start_ms + span // 3
+    if end_ms - earliest - window_ms < horizon_ms:
+        # As long beside what is known as in service: forecast a year from a year is judged as half from a half.
+        earliest = max(earliest, start_ms + span * span // (span + horizon_ms))
     if seen_ms is not None and end_ms - seen_ms >= FRESH_WINDOWS * window_ms:
         earliest = max(earliest, seen_ms)
-    room = end_ms - earliest - window_ms  # one window of instants at the least
-    horizon_ms = min(round(horizon_days * DAY_MS), room)
-    until = end_ms - horizon_ms
+    longest_ms = min(horizon_ms, end_ms - earliest - window_ms)  # one window of instants at the least
+    until = end_ms - longest_ms
     return Origin(
         origin_ms=max(earliest, until - WIDTH_WINDOWS * window_ms),
         until_ms=until,
-        horizon_days=horizon_ms / DAY_MS,
-        complete=horizon_ms >= round(horizon_days * DAY_MS),
+        horizon_days=longest_ms / DAY_MS,
+        complete=longest_ms >= horizon_ms,
     )
 
 

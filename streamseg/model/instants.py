@@ -49,9 +49,10 @@ class Instants:
 
 
 def draw_instants(touchpoints: Touchpoints, active: ActiveWindows, spec: CoreSpec, *, seed: int) -> Instants:
-    """Draw from the instants at which the worker scores: none gated, by customer and time.
+    """Draw from the instants at which the worker looks at a customer, by customer and time.
 
-    Of the touchpoints of each customer and window one is drawn, and the instant is just after all those of its
+    Gated ones, too, though it does not score those: what becomes of newcomers is half of what there is to learn. Of the
+    touchpoints of each customer and window one is drawn, and the instant is just after all those of its
     millisecond. Of the boundaries at which a customer is due all are kept, or where they are more than
     `BOUNDARIES_PER_ACTIVE_WINDOW` allows, evenly spaced ones from a random start, each weighing what it stands for.
     At a boundary where the customer has a touchpoint at that very millisecond he is not silent: he is scored with it.
@@ -59,9 +60,8 @@ def draw_instants(touchpoints: Touchpoints, active: ActiveWindows, spec: CoreSpe
     that is depends on the partition; here he is like the others.)
     """
     random = np.random.default_rng(seed)
-    known_ms = known_from_ms(touchpoints, spec)
-    owner, touch_ms = _touches(touchpoints, active, known_ms, random)
-    due_owner, due_window, due_weight = _boundaries(touchpoints, active, known_ms, spec, random)
+    owner, touch_ms = _touches(touchpoints, active, random)
+    due_owner, due_window, due_weight = _boundaries(touchpoints, active, spec, random)
     customer = np.concatenate((owner, due_owner))
     instant_ms = np.concatenate((touch_ms, spec.windows.origin_ms + due_window * spec.windows.length_ms))
     drawn = Instants(
@@ -69,7 +69,7 @@ def draw_instants(touchpoints: Touchpoints, active: ActiveWindows, spec: CoreSpe
         window=spec.windows.index(instant_ms),
         instant_ms=instant_ms,
         is_touch=np.arange(len(customer)) < len(owner),
-        is_gated=np.zeros(len(customer), np.bool_),
+        is_gated=instant_ms < known_from_ms(touchpoints, spec)[customer],
         weight=np.concatenate((np.ones(len(owner), np.float32), due_weight)),
     )
     return drawn.take(np.lexsort((drawn.instant_ms, drawn.customer)))
@@ -87,28 +87,22 @@ def known_from_ms(touchpoints: Touchpoints, spec: CoreSpec) -> Int64Array:
 
 
 def _touches(
-    touchpoints: Touchpoints, active: ActiveWindows, known_ms: Int64Array, random: np.random.Generator
+    touchpoints: Touchpoints, active: ActiveWindows, random: np.random.Generator
 ) -> tuple[Int64Array, Int64Array]:
-    """Customer and time of one touchpoint of each active window that has one that is not gated."""
-    gated = touchpoints.event_ms < known_ms[touchpoints.customer]
-    stop = active.begin[1:]
-    counted = np.concatenate(([0], np.cumsum(gated)))
-    begin = active.begin[:-1] + counted[stop] - counted[active.begin[:-1]]  # the gated ones are the earliest
-    lot = random.random(len(begin))
-    chosen = np.flatnonzero(begin < stop)
-    at = begin + (lot * (stop - begin)).astype(np.int64)
-    return _owners(active)[chosen], touchpoints.event_ms[at[chosen]]
+    """Customer and time of one touchpoint of each active window."""
+    sizes = np.diff(active.begin)
+    at = active.begin[:-1] + (random.random(len(sizes)) * sizes).astype(np.int64)
+    return _owners(active), touchpoints.event_ms[at]
 
 
 def _boundaries(
     touchpoints: Touchpoints,
     active: ActiveWindows,
-    known_ms: Int64Array,
     spec: CoreSpec,
     random: np.random.Generator,
 ) -> tuple[Int64Array, Int64Array, Float32Array]:
     """Customer, window that is opened, and weight of the boundaries that are kept."""
-    first, count = _due(touchpoints, active, known_ms, spec)
+    first, count = _due(touchpoints, active, spec)
     before = np.concatenate(([0], np.cumsum(count)))
     due = before[active.bounds[1:]] - before[active.bounds[:-1]]  # (C,)
     kept = np.minimum(due, BOUNDARIES_PER_ACTIVE_WINDOW * np.diff(active.bounds))
@@ -120,9 +114,7 @@ def _boundaries(
     return customer, first[row] + position - before[row], spacing.astype(np.float32)
 
 
-def _due(
-    touchpoints: Touchpoints, active: ActiveWindows, known_ms: Int64Array, spec: CoreSpec
-) -> tuple[Int64Array, Int64Array]:
+def _due(touchpoints: Touchpoints, active: ActiveWindows, spec: CoreSpec) -> tuple[Int64Array, Int64Array]:
     """The boundaries due after each active window: (R,) the first window opened, and (R,) how many.
 
     Due are the boundaries up to the next active window's, the end of the data, or the end of the worker's patience;
@@ -136,9 +128,7 @@ def _due(
     opening_ms = windows.origin_ms + own[follows] * windows.length_ms
     at_boundary = touchpoints.event_ms[active.begin[follows]] == opening_ms
     last[follows - 1] = np.minimum(last[follows - 1], own[follows] - at_boundary)
-    known = np.minimum(known_ms[owner], windows.start_ms(end + 1))
-    first = np.maximum(own + 1, windows.index(known - 1) + 1)  # the first boundary at or after
-    return first, np.maximum(last - first + 1, 0)
+    return own + 1, np.maximum(last - own, 0)
 
 
 def _owners(active: ActiveWindows) -> Int64Array:

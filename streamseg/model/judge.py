@@ -52,7 +52,7 @@ class Trial:
 def set_trial(history: History, origin: Origin) -> Trial:
     """Take the instants between the origin and the last one whose horizon ends inside the data.
 
-    Just after touchpoints those that were drawn; at each boundary everybody of whom enough is known, silent or not.
+    Just after touchpoints those that were drawn; at each boundary everybody, silent or not, and gated or not.
 
     Raises:
         ConfigError: If there is none.
@@ -64,7 +64,7 @@ def set_trial(history: History, origin: Origin) -> Trial:
         boundary_ms = windows.start_ms(window)
         known = np.flatnonzero(history.first_ms < boundary_ms)
         due = history.at(known, np.full(len(known), boundary_ms))
-        parts.append(due.take(~due.is_gated & ~due.is_touch))
+        parts.append(due.take(~due.is_touch))
     instants = Instants(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Instants)))
     if not len(instants):
         raise ConfigError(

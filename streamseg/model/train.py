@@ -111,8 +111,8 @@ def train_on(
     trial = set_trial(history, origin)
     fits = Fits(history, plan, warm, progress)
     bars = {name: fits.early_classical(name, trial) for name in CLASSICAL}
-    few = trial.fewest_customers() < Margins().class_customers
-    candidates = {} if few else choose(fits, trial, bars[PARTNER].raw)
+    hopeless = _hopeless(history, plan, trial)
+    candidates = {} if hopeless else choose(fits, trial, bars[PARTNER].raw)
     best = min(candidates.values(), key=lambda one: one.log_loss(trial), default=bars[PARTNER])
     serving = ask(incumbent.scorer.over(origin.horizon_days), trial) if incumbent is not None else None
     verdict = gate(
@@ -122,6 +122,8 @@ def train_on(
         actual=trial.actual,
         customer=trial.instants.customer,
     )
+    if hopeless:
+        verdict = replace(verdict, serve=PARTNER, reasons=(hopeless, *verdict.reasons))
     if verdict.serve in bars:
         # Neither the candidate nor an incumbent may serve: a classical model does, and is published like any other.
         best, verdict = bars[verdict.serve], replace(verdict, promote=True)
@@ -142,6 +144,20 @@ def train_on(
         verdict=verdict,
         contenders={name: Replayed(name, one) for name, one in refitted.items()},
     )
+
+
+def _hopeless(history: History, plan: TrainingPlan, trial: Trial) -> str:
+    """Why no network is tried at all, in words; empty if there is no reason."""
+    fewest, needed = trial.fewest_customers(), Margins().class_customers
+    if fewest < needed:
+        return f"{fewest} customers of one class are too few to learn from, at least {needed} needed: {PARTNER} serves"
+    days, window_days = (history.end_ms - history.start_ms) / DAY_MS, history.spec.windows.length_days
+    if plan.horizon_days > days + window_days:
+        return (
+            f"a horizon of {plan.horizon_days:g} days is longer than the {days:.0f} days of history, and no network "
+            f"learns what it has never seen: {PARTNER} serves"
+        )
+    return ""
 
 
 def _refit(fits: Fits, trial: Trial, one: Candidate) -> ModelScorer:
