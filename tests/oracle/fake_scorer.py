@@ -64,7 +64,10 @@ class FakeScorer:
             "recent_purchases": -0.9 * _purchases(x) - 0.1 * _column(x, "window_spend"),
             "support": 2.0 * _column(x, "window_support_contact") - 0.3 * _column(x, "window_rating"),
             "refunds": 0.5 * _column(x, "window_money_back") + 0.5 * _column(x, "refund_share"),
-            "life": 0.2 - 0.2 * _column(x, "outcome_days") - 0.1 * _column(x, "active_days") - 0.05 * _column(x, "spend"),
+            "life": 0.2
+            - 0.2 * _column(x, "outcome_days")
+            - 0.1 * _column(x, "active_days")
+            - 0.05 * _column(x, "spend"),
         }
 
 

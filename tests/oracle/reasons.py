@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import numpy as np
-
 from streamseg.core.features import COLUMN
 from streamseg.core.scores import Float32Array, Scorer
 from streamseg.core.windows import WindowSpec
