@@ -8,6 +8,7 @@ The journey of a touchpoint, file by file; read them in this order:
     core/features.py          windows -> the numbers that the model reads
     model/scorer.py           windows -> churn risk, expected purchases and value, behaviour; the network: network.py
     core/decide.py            risk and behaviour -> segments and alerts, with hysteresis, so that nobody flaps
+    core/explain.py           what moved a score: things are taken away, the model is asked again; reasons.py: in words
     emit.py, wire/outputs.py  verdicts -> bytes of `segment-changes`, `churn-alerts`, `customer-profiles`
     pipeline.py               all of the above on one page: records in, `Effects` out, no Kafka in it
 

@@ -5,8 +5,8 @@ the ground. Asks the scorer only to score, so that any model can be explained; k
 
 Two things are taken away, each to what a marketer would compare with: a feature of the life is set to its average over
 the training data; touchpoints are taken out of the history (`removal.py`), and the step that is scored is described
-anew. The hidden state keeps what it made of them: folding again without them would cost some thirty steps a row and
-hardly changes the figure (measured: docs/model-explanations.md).
+anew. The hidden state keeps what it made of them: folding again without them would cost some thirty steps a ground.
+What that leaves out is measured in docs/model-explanations.md: little for purchases, more for rich browsing.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import numpy as np
 from streamseg.core.explain import Moves, Scored
 from streamseg.core.grounds import FEATURE_GROUNDS, KIND_NAMES
 from streamseg.core.removal import Contents
-from streamseg.core.scores import Float32Array
+from streamseg.core.scores import Float32Array, Float64Array
 from streamseg.core.spec import CoreSpec
 from streamseg.core.windows import Int64Array, WindowSpec
 from streamseg.core.words import feature_words, outcome_word, touchpoint_words, when
@@ -26,14 +26,26 @@ LEAST_CONTRIBUTION: Final = 0.005
 """Grounds that move the probability by less are noise to a reader; the strongest is named all the same."""
 
 
-def reasons_of(moves: Moves, scored: Scored, spec: CoreSpec) -> list[list[Reason]]:
-    """Name what moved each of M scores: one to three reasons a row, strongest first; none if nothing moved it."""
-    strength = np.abs(moves.contribution)
+def told(contribution: Float64Array) -> tuple[Int64Array, Int64Array]:
+    """Choose what is worth telling of each row.
+
+    Args:
+        contribution: (M, G), as `Moves` has it.
+
+    Returns:
+        Rows and grounds, (P,) each: by row, and the strongest first; one to three a row, none if nothing moved it.
+    """
+    strength = np.abs(contribution)
     order = np.argsort(-strength, axis=1, kind="stable")[:, :REASONS_LIMIT]
-    told = np.take_along_axis(strength, order, axis=1) >= LEAST_CONTRIBUTION
-    told[:, 0] = strength.max(axis=1) > 0
-    row, rank = np.nonzero(told)
-    ground = order[row, rank]
+    is_told = np.take_along_axis(strength, order, axis=1) >= LEAST_CONTRIBUTION
+    is_told[:, 0] = strength.max(axis=1) > 0
+    row, rank = np.nonzero(is_told)
+    return row, order[row, rank]
+
+
+def reasons_of(moves: Moves, scored: Scored, spec: CoreSpec) -> list[list[Reason]]:
+    """Say what moved each of M scores: one to three reasons a row, strongest first; none if nothing moved it."""
+    row, ground = told(moves.contribution)
     writer = _Writer(spec.windows, outcome_word(spec.outcome_types), scored.window)
     reasons: list[list[Reason]] = [[] for _ in range(len(scored.x))]
     facts = _facts(moves.contents, moves.kind, row, ground)
@@ -77,12 +89,12 @@ class _Writer:
         kind, oldest, newest, counts, outcome_days = fact
         name = KIND_NAMES[kind]
         span = when(self.running - newest, self.running - oldest, self.spec.length_days)
-        told = touchpoint_words(name, counts, outcome_days if self.outcome == "purchase" else 0)
+        facts = touchpoint_words(name, counts, outcome_days if self.outcome == "purchase" else 0)
         return Reason(
             name,
             _direction(contribution),
             round(contribution, 4),
-            f"{span}: {told}",
+            f"{span}: {facts}",
             from_time=self.spec.start_ms(oldest),
             until_time=min(self.spec.start_ms(newest + 1), instant_ms),
         )

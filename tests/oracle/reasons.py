@@ -181,5 +181,6 @@ def _columns_of(x: Float32Array) -> dict[str, list[str]]:
 def _rfc3339(instant_ms: int | None) -> str | None:
     if instant_ms is None:
         return None
-    instant = datetime(1970, 1, 1) + timedelta(milliseconds=instant_ms)
+    # The week of 1 January 1970 began in 1969; no time on the wire is before 1970.
+    instant = datetime(1970, 1, 1) + timedelta(milliseconds=max(instant_ms, 0))
     return instant.isoformat(timespec="milliseconds") + "Z"

@@ -30,7 +30,16 @@ AN_ALERT: dict[str, Any] = {
     "score": 0.81,
     "threshold": 0.75,
     "horizon_days": 90,
-    "reasons": [{"name": "recency", "direction": "raises", "contribution": 0.2, "words": "silent for 41 days"}],
+    "reasons": [
+        {
+            "name": "silence",
+            "direction": "raises",
+            "contribution": 0.2,
+            "words": "silent for 41 days",
+            "from_time": None,
+            "until_time": None,
+        }
+    ],
     "model_version": "b6fffde45ecb",
     "event_time": "2011-10-17T00:00:00.000Z",
     "processed_time": "2011-10-17T00:00:00.000Z",

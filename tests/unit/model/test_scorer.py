@@ -10,16 +10,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamseg.core.features import FEATURES, GROUPS
+from streamseg.core.features import FEATURES
 from streamseg.core.scores import Float32Array, Scores
 from streamseg.model.calibrate import Calibration
-from streamseg.model.encoders import ENCODERS
+from streamseg.model.network import Network
+from streamseg.model.scorer import NetworkScorer
+from streamseg.wire.vocabulary import TYPES
 from tests.unit.model.scorers import CENTRES, a_scorer
 
 
-def some_rows(n: int, seed: int = 0, state_size: int = 16) -> tuple[Float32Array, Float32Array]:
+def some_rows(n: int, seed: int = 0, hidden: int = 8) -> tuple[Float32Array, Float32Array]:
     random = np.random.default_rng(seed)
-    state = random.uniform(-1.0, 1.0, (n, state_size)).astype(np.float32)
+    state = random.uniform(-1.0, 1.0, (n, 2 * hidden)).astype(np.float32)
     return state, random.normal(size=(n, len(FEATURES))).astype(np.float32)
 
 
@@ -30,10 +32,9 @@ def columns(scores: Scores) -> np.ndarray:
 
 @pytest.mark.parametrize("hidden", [8, 32, 33])
 @pytest.mark.parametrize("n", [1, 2, 255, 256, 257, 700])
-@pytest.mark.parametrize("encoder", ENCODERS)
-def test_no_row_changes_by_a_bit_over_positions_fills_and_batch_sizes(encoder: str, n: int, hidden: int) -> None:
-    scorer = a_scorer(encoder, hidden=hidden)
-    state, x = some_rows(n, state_size=scorer.state_size)
+def test_no_row_changes_by_a_bit_over_positions_fills_and_batch_sizes(n: int, hidden: int) -> None:
+    scorer = a_scorer(hidden=hidden)
+    state, x = some_rows(n, hidden=hidden)
     order = np.random.default_rng(n).permutation(n)
     scored, advanced = columns(scorer.score(state, x)), scorer.advance(state, x)
     assert np.array_equal(columns(scorer.score(state[order], x[order])), scored[order])
@@ -58,7 +59,6 @@ def test_no_rows_give_no_scores() -> None:
     scorer = a_scorer()
     assert columns(scorer.score(*some_rows(0))).shape == (0, 6)
     assert scorer.advance(*some_rows(0)).shape == (0, 16)
-    assert scorer.explain(*some_rows(0)).shape == (0, len(GROUPS))
 
 
 def test_inputs_are_left_as_they_are() -> None:
@@ -67,7 +67,6 @@ def test_inputs_are_left_as_they_are() -> None:
     scorer = a_scorer()
     scorer.advance(state, x)
     scorer.score(state, x)
-    scorer.explain(state, x)
     assert np.array_equal(state, copies[0])
     assert np.array_equal(x, copies[1])
 
@@ -117,26 +116,11 @@ def test_distances_are_euclidean_on_the_standardised_axes() -> None:
     assert scores.behaviour_distance == pytest.approx(expected)
 
 
-def test_an_explanation_is_the_risk_less_the_risk_without_the_group() -> None:
-    scorer = a_scorer()
-    state, x = some_rows(30)
-    effects = scorer.explain(state, x)
-    full = scorer.score(state, x).churn_probability
-    for index, group in enumerate(GROUPS):
-        without_x, without_state = x.copy(), state.copy()
-        without_x[:, list(group.columns)] = 0.0  # the mean of a network that was not trained
-        if group.name == "history":
-            without_state[:] = 0.0
-        expected = full - scorer.score(without_state, without_x).churn_probability
-        assert np.array_equal(effects[:, index], expected)
-    assert np.abs(effects).max() > 0.01
-
-
-def test_a_group_that_stands_at_its_mean_explains_nothing() -> None:
-    state, x = some_rows(3)
-    spend = next(index for index, group in enumerate(GROUPS) if group.name == "spend")
-    x[:, list(GROUPS[spend].columns)] = 0.0
-    assert a_scorer().explain(state, x)[:, spend].tolist() == [0.0, 0.0, 0.0]
+def test_the_average_is_what_the_network_standardises_by() -> None:
+    network = Network(len(FEATURES), len(TYPES), encoder="lstm", hidden=4)
+    network.mean = torch.arange(len(FEATURES), dtype=torch.float32)
+    scorer = NetworkScorer(network, calibration=Calibration(90.0), behaviours=CENTRES, digest="0123456789abcdef" * 4)
+    assert scorer.average.tolist() == list(range(len(FEATURES)))
 
 
 def test_version_and_key_are_the_beginning_of_the_digest() -> None:
