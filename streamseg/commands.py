@@ -208,7 +208,8 @@ def publish(arguments: argparse.Namespace) -> int:
     chosen = _load()
     data = _read(arguments.file)
     version = load(data, spec=core_spec(chosen).windows).version
-    asyncio.run(publish_model(kafka_access(chosen), version, data, make_current=not arguments.keep_current))
+    kind: Literal["stored", "promoted"] = "stored" if arguments.keep_current else "promoted"
+    asyncio.run(publish_model(kafka_access(chosen), version, data, kind=kind, why=_by_operator(arguments)))
     print(f"{version} is stored{'' if arguments.keep_current else ' and current'}")
     return OK
 
