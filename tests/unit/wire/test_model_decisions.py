@@ -35,5 +35,5 @@ def test_a_figure_that_is_no_number_does_not_leave() -> None:
 
 @pytest.mark.parametrize("value", [b"{}", b"no JSON", b"[1]"])
 def test_a_record_that_is_no_decision_is_refused_with_the_remedy(value: bytes) -> None:
-    with pytest.raises(ConfigError, match="can't be read .*; write a tombstone under its key to delete it"):
+    with pytest.raises(ConfigError, match=r"can't be read .*; write a tombstone under its key to delete it"):
         decode_decision(value)
