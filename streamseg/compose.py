@@ -20,6 +20,7 @@ from streamseg.settings import DecisionSettings, Settings
 from streamseg.wire.touchpoint import DecodeLimits
 
 if TYPE_CHECKING:
+    from streamseg.model.drift import DriftLimits
     from streamseg.model.train import TrainingPlan
 
 
@@ -93,6 +94,24 @@ def training_plan(settings: Settings) -> TrainingPlan:
         hidden=model.hidden_size,
         epochs=model.epochs,
         seed=model.seed,
+    )
+
+
+def encoders(settings: Settings) -> tuple[str, ...]:
+    """Which challengers are trained in turn."""
+    return settings.retrain.encoders or (settings.model.encoder,)
+
+
+def drift_limits(settings: Settings) -> DriftLimits:
+    """What is a finding; how few customers say nothing is not for an operator to choose."""
+    from streamseg.model.drift import DriftLimits  # here, since it brings torch
+
+    retrain = settings.retrain
+    return DriftLimits(
+        psi=retrain.drift_psi,
+        ks=retrain.drift_ks,
+        outcomes_ratio=retrain.drift_outcomes_ratio,
+        ece=retrain.drift_ece,
     )
 
 

@@ -88,7 +88,9 @@ class TopicHistory:
     ) -> AsyncIterator[list[Any]]:
         """Yield one partition's records in chunks, to `stop` or the end that it has now."""
         consumer.assign([source])
-        end = (await consumer.end_offsets([source]))[source] if stop is None else stop
+        end = (await consumer.end_offsets([source]))[source]
+        if stop is not None:
+            end = min(end, stop)
         if source.partition in self.ends:
             consumer.seek(source, self.ends[source.partition])
         else:

@@ -42,4 +42,6 @@ def expected(f: Field[Any], *, range_only: bool = False) -> str:
         return f"{'|'.join(f.metadata['choices'])}; " if range_only else f"one of {', '.join(f.metadata['choices'])}"
     if range_only:
         return ""
-    return f"names, for example {','.join(f.default)}" if isinstance(f.default, tuple) else "a text that is not empty"
+    if isinstance(f.default, tuple):
+        return "names" + (f", for example {','.join(f.default)}" if f.default else " with commas between them")
+    return "a text that is not empty"
