@@ -99,7 +99,7 @@ def _watched(
             f"it would alert in {watched.alert_rate:.1%} of {watched.rows:,} cases, {current.version} does in "
             f"{watched.incumbent_alert_rate:.1%}"
         )
-        faults.extend(watched.faults)
+        faults.extend(watched.faults(is_better=matured is not None and matured.better))
         figures |= {"alert_rate": watched.alert_rate, "incumbent_alert_rate": watched.incumbent_alert_rate}
     # Without any traffic yet its time has not begun.
     seen_days = 0.0 if watched is None else (history.end_ms - shadow.manifest.data_until_ms) / DAY_MS

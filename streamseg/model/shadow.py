@@ -29,13 +29,18 @@ class Watched:
     """Share of rows at or above the alert threshold by the challenger, 0 to 1."""
     incumbent_alert_rate: float
 
-    @property
-    def faults(self) -> tuple[str, ...]:
-        """Why the challenger may not serve, in words; empty if it may."""
+    def faults(self, *, is_better: bool) -> tuple[str, ...]:
+        """Why the challenger may not serve, in words; empty if it may.
+
+        Args:
+            is_better: Matured outcomes are for it, beyond chance. Where customers have changed, the alerts must, too.
+        """
         if not self.finite:
             return (f"some of its {self.rows:,} forecasts are not finite",)
         shift = abs(self.alert_rate - self.incumbent_alert_rate)
-        return () if shift <= ALERT_SHIFT else (f"shift of the alert rate {shift:.4f} exceeds {ALERT_SHIFT:.4f}",)
+        if is_better or shift <= ALERT_SHIFT:
+            return ()
+        return (f"shift of the alert rate {shift:.4f} exceeds {ALERT_SHIFT:.4f}",)
 
 
 def watch(
