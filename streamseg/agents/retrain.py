@@ -64,23 +64,23 @@ def create_app(settings: Settings, steward: Steward) -> RetrainApp:
     )
     one_at_a_time = asyncio.Lock()
 
-    async def look(*, commanded: bool) -> None:
+    async def look(*, commanded_ms: int | None = None) -> None:
         async with one_at_a_time:
             try:
-                await steward.look(commanded=commanded)
+                await steward.look(commanded_ms=commanded_ms)
             except (StreamsegError, KafkaError, TimeoutError, OSError) as reason:
                 log.error("nothing was done: %s", reason)
 
     # Raw: any record is a command, and Faust would end its agent over one that isn't JSON.
     @app.agent(app.topic(RETRAIN_COMMANDS, key_serializer="raw", value_serializer="raw"))
     async def obey(commands: Any) -> None:
-        async for _ in commands:
-            await look(commanded=True)
+        async for event in commands.events():
+            await look(commanded_ms=round(event.message.timestamp * 1000))
 
     @app.task  # type: ignore[untyped-decorator]  # Faust's
     async def keep_watch() -> None:
         while not app.should_stop:
-            await look(commanded=False)
+            await look()
             await app.sleep(settings.retrain.look_seconds)
 
     return app

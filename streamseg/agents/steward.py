@@ -78,8 +78,12 @@ class Steward:
         self._unfinished = _read_job(directory / JOB)
         self._found: _Found | None = None
 
-    async def look(self, *, commanded: bool = False) -> Step:
+    async def look(self, *, commanded_ms: int | None = None) -> Step:
         """Read what has come, and do the one thing that is to be done.
+
+        Args:
+            commanded_ms: When a person asked for a training. One that has ended since has answered it already: a
+                command comes again where an agent was stopped before it had finished.
 
         Raises:
             ConfigError: If the topic or a setting is not as it must be.
@@ -95,7 +99,7 @@ class Steward:
             return step
         await self._history.catch_up()
         found = await self._gather(registry)
-        step = next_step(self._situation(registry, found, commanded), self._triggers)
+        step = next_step(self._situation(registry, found, commanded_ms), self._triggers)
         self._metrics.looked(_now_ms(), touchpoints=len(self._history), version=registry.current)
         await self._take(step, registry, found)
         return step
@@ -129,7 +133,7 @@ class Steward:
             log.warning("model %s can't be compared with: %s", version, reason)
             return None
 
-    def _situation(self, registry: Registry, found: _Found, commanded: bool) -> Situation:
+    def _situation(self, registry: Registry, found: _Found, commanded_ms: int | None) -> Situation:
         trainings = [one for one in registry.decisions if one.kind in ("trained", "failed")]
         last = trainings[-1] if trainings else None
         seen_ms = max(
@@ -140,7 +144,7 @@ class Steward:
             now_ms=_now_ms(),
             last_training_ms=last.at_ms if last is not None else self._started_ms,
             is_first=last is None,
-            is_commanded=commanded,
+            is_commanded=commanded_ms is not None and (last is None or commanded_ms > last.at_ms),
             current=registry.current,
             before=registry.before[0] if registry.before else None,
             worse=found.evidence.worse,

@@ -1,4 +1,4 @@
-"""The life of a model: trained on command, worn out by a change of behaviour, replaced, and defended against worse ones.
+"""The life of a model: trained on command, worn out by a change of behaviour, replaced, defended against worse ones.
 
 A simulated shop in which two thirds of the customers begin to look without buying on day 210. Agent and worker are
 processes as an operator runs them; what they decided is read from the topic.
@@ -66,7 +66,8 @@ class Deployment:
     def restart_agent(self, **changes: str) -> None:
         """Another agent with other settings: all that it knows of the past stands on the topic."""
         assert self.agent.drain()[0] == 0
-        self.agent = WorkerProcess(f"{GROUP}-agent", self.env | changes, self.folder, command="retrain")
+        self.env |= changes
+        self.agent = WorkerProcess(f"{GROUP}-agent", self.env, self.folder, command="retrain")
         self.agent.start()
 
     def goes_on(self, touchpoints: Sequence[jsonl.FileRecord]) -> None:
