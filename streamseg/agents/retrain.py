@@ -59,6 +59,9 @@ def create_app(settings: Settings, steward: Steward) -> RetrainApp:
         topic_allow_declare=False,
         stream_processing_timeout=LONGEST_TRAINING_S,
         broker_max_poll_interval=LONGEST_TRAINING_S,
+        # A killed agent's place in the group is free after it, and the next one begins only then.
+        broker_session_timeout=settings.kafka.session_timeout_ms / 1000,
+        broker_heartbeat_interval=settings.kafka.heartbeat_interval_ms / 1000,
         logging_config=configuration(settings.worker.log_level, settings.worker.log_format),
         worker_redirect_stdouts=False,
     )
