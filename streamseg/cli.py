@@ -155,8 +155,8 @@ def _add_services(top: _Commands) -> None:
     )
     top.add(
         "retrain",
-        "serve: train on command or on schedule, publish what beats the current model",
-        "STREAMSEG_RETRAIN_INTERVAL_HOURS=168 streamseg retrain",
+        "serve: notice drift, train, publish what beats the current model, roll back what turns out worse",
+        "STREAMSEG_RETRAIN_DIRECTORY=/var/lib/streamseg streamseg retrain",
         commands.retrain,
     )
     broker = top.add(

@@ -92,7 +92,7 @@ def last(registry: Registry) -> tuple[str, str | None, str]:
     return decision.kind, decision.version, decision.by
 
 
-@pytest.mark.parametrize(("offset", "fate"), [(0.05, "promoted"), (2.5, "refused")])
+@pytest.mark.parametrize(("offset", "fate"), [(-1.0, "promoted"), (1.0, "refused")])
 def test_a_challenger_in_the_shadow_is_judged_on_live_traffic_when_its_time_is_over(
     tmp_path: Path, offset: float, fate: str
 ) -> None:
