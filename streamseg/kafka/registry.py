@@ -33,7 +33,7 @@ CHUNK_BYTES: Final = 900_000
 CURRENT: Final = b"current"
 ARTIFACT: Final = b"artifact/"
 KEPT_BEFORE: Final = 20
-"""How many earlier versions the pointer remembers."""
+"""How many earlier versions the pointer remembers; the artefact of one that falls off is deleted."""
 KEPT_DECISIONS: Final = 300
 """At a decision a day most of a year; older ones are deleted, so that the registry stays quick to read."""
 WRITE_LIMIT_S: Final = 30.0
@@ -109,6 +109,13 @@ class Registry:
         waiting = [one for version, one in last.items() if one.kind == "shadowed" and version in self._heads]
         return max(waiting, key=lambda one: one.at_ms, default=None)
 
+    def keys(self, version: str) -> list[bytes]:
+        """Keys of the records of an artefact; none if it is not stored."""
+        if version not in self._heads:
+            return []
+        head, _ = self._heads[version]
+        return [*(_chunk_key(version, i) for i in range(head["chunks"])), ARTIFACT + version.encode()]
+
     def old_decisions(self, coming: int) -> list[bytes]:
         """Keys of those that must go, so that with so many new ones `KEPT_DECISIONS` are there."""
         return sorted(self._decisions)[: max(0, len(self._decisions) + coming - KEPT_DECISIONS)]
@@ -179,7 +186,7 @@ async def publish(
         written.append((ARTIFACT + version.encode(), orjson.dumps(head)))
         written += _decided(registry, why.decision(kind, version))
         if kind == "promoted" and registry.current != version:
-            written.append(_pointer(version, _ahead(registry.current, registry.before)))
+            written += _moved(registry, version)
         return written
 
     await _write(access, topic, records)
@@ -196,8 +203,7 @@ async def promote(access: KafkaAccess, version: str, *, why: Why, topic: str = M
         registry.model(version)
         if registry.current == version:
             return []
-        pointer = _pointer(version, _ahead(registry.current, registry.before))
-        return [*_decided(registry, why.decision("promoted", version)), pointer]
+        return [*_decided(registry, why.decision("promoted", version)), *_moved(registry, version)]
 
     await _write(access, topic, records)
 
@@ -288,9 +294,13 @@ def _chunk_key(version: str, i: int) -> bytes:
     return ARTIFACT + f"{version}/{i}".encode()
 
 
+def _moved(registry: Registry, version: str) -> list[Record]:
+    """The pointer to another version, after tombstones for the artefact that it is the last to remember."""
+    before = registry.before if registry.current is None else (registry.current, *registry.before)
+    kept = before[:KEPT_BEFORE]
+    forgotten = [key for lost in before[KEPT_BEFORE:] if lost not in (version, *kept) for key in registry.keys(lost)]
+    return [*((key, None) for key in forgotten), _pointer(version, kept)]
+
+
 def _pointer(version: str, before: tuple[str, ...]) -> Record:
-    return CURRENT, orjson.dumps({"version": version, "before": before[:KEPT_BEFORE]})
-
-
-def _ahead(current: str | None, before: tuple[str, ...]) -> tuple[str, ...]:
-    return before if current is None else (current, *before)
+    return CURRENT, orjson.dumps({"version": version, "before": before})

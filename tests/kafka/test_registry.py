@@ -12,6 +12,7 @@ import pytest
 from streamseg.errors import ConfigError
 from streamseg.kafka.registry import (
     CHUNK_BYTES,
+    KEPT_BEFORE,
     KEPT_DECISIONS,
     Registry,
     follow,
@@ -87,6 +88,22 @@ def test_every_change_stands_on_the_topic_with_its_reasons_and_what_changes_noth
         ]
         kept = (await read(room.access, topic=models)).decisions[1]
         assert (kept.reasons, kept.figures) == (by_drift.reasons, by_drift.figures)
+
+    asyncio.run(story())
+
+
+def test_the_artefact_that_no_rollback_reaches_any_more_is_deleted(kafka: Broker) -> None:
+    async def story() -> None:
+        room = await Room.made(kafka.bootstrap, "forgotten")
+        models = room.topic("models")
+        await publish(room.access, "stored", SMALL, kind="stored", why=WHY, topic=models)
+        for i in range(KEPT_BEFORE + 2):
+            await publish(room.access, f"v{i}", SMALL, why=WHY, topic=models)
+        registry = await read(room.access, topic=models)
+        assert registry.versions == ("stored", *(f"v{i}" for i in range(1, KEPT_BEFORE + 2)))
+        assert registry.before[-1] == "v1"
+        await promote(room.access, "v1", why=WHY, topic=models)
+        assert (await read(room.access, topic=models)).model("v1").data == SMALL
 
     asyncio.run(story())
 

@@ -7,9 +7,11 @@ processes as an operator runs them; what they decided is read from the topic.
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from urllib.request import urlopen
 
 import numpy as np
 import orjson
@@ -50,7 +52,7 @@ class Deployment:
     """A worker and an agent on one Kafka, and what they have decided."""
 
     def __init__(self, bootstrap: str, folder: Path) -> None:
-        self.bootstrap, self.folder = bootstrap, folder
+        self.bootstrap, self.folder, self.port = bootstrap, folder, a_free_port()
         self.env = environment(
             bootstrap,
             **LEARNING,
@@ -58,6 +60,7 @@ class Deployment:
             STREAMSEG_RETRAIN_LOOK_SECONDS="1",
             STREAMSEG_RETRAIN_COOLDOWN_HOURS="0",
             STREAMSEG_RETRAIN_DIRECTORY=str(folder / "retrain"),
+            STREAMSEG_RETRAIN_METRICS_PORT=str(self.port),
         )
         run(["topics", "create", "--partitions", str(PARTITIONS)], self.env)
         self.worker = WorkerProcess(f"{GROUP}-one", self.env, folder)
@@ -87,11 +90,21 @@ class Deployment:
             time.sleep(0.5)
         return registry
 
+    def scraped(self) -> str:
+        with urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
+            return str(answer.read().decode())
+
     def logs(self, process: WorkerProcess, words: str) -> None:
         deadline = time.monotonic() + WAIT_S
         while words not in process.log_tail(10_000):
             assert time.monotonic() < deadline, f"{WAIT_S:.0f} s went by without {words!r}\n{process.log_tail()}"
             time.sleep(0.2)
+
+
+def a_free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
 
 
 def command(bootstrap: str) -> None:
@@ -217,6 +230,7 @@ def rolls_a_bad_promotion_back(shop: Deployment, second: str) -> None:
     assert rolled_back.version == bad
     assert rolled_back.figures["difference_low"] > 0.0
     assert any(line.startswith(f"current {second}") for line in run(["models", "list"], shop.env).splitlines())
+    assert 'streamseg_retrain_decisions_total{kind="rolled_back"} 1.0' in shop.scraped()
     shown = run(["models", "show", bad], shop.env)
     assert "promoted" in shown
     assert "by operator: a try" in shown
