@@ -11,8 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from streamseg.core.scores import Scorer
-from streamseg.model.history import History, replay_scores
+from streamseg.model.history import History
+from streamseg.model.matured import AnyHorizon, forecast_over
 
 ALERT_SHIFT: Final = 0.10
 """The share of alerted customers may move by so much, as at the gate; more floods or silences a campaign."""
@@ -44,7 +44,7 @@ class Watched:
 
 
 def watch(
-    challenger: Scorer, incumbent: Scorer, history: History, *, since_ms: int, alert_threshold: float
+    challenger: AnyHorizon, incumbent: AnyHorizon, history: History, *, since_ms: int, alert_threshold: float
 ) -> Watched | None:
     """Ask both at every instant from `since_ms` on; None if there is none.
 
@@ -58,10 +58,12 @@ def watch(
     which = np.flatnonzero(history.instants.instant_ms >= since_ms)
     if not len(which):
         return None
-    said, served = (replay_scores(scorer, history, which) for scorer in (challenger, incumbent))
+    (none, count), (served, _) = (
+        forecast_over(scorer, history, which, scorer.horizon_days) for scorer in (challenger, incumbent)
+    )
     return Watched(
         rows=len(which),
-        finite=all(bool(np.isfinite(column).all()) for column in said.values()),
-        alert_rate=float(np.mean(said["churn"] >= alert_threshold)),
-        incumbent_alert_rate=float(np.mean(served["churn"] >= alert_threshold)),
+        finite=bool(np.isfinite(none).all() and np.isfinite(count).all()),
+        alert_rate=float(np.mean(none >= alert_threshold)),
+        incumbent_alert_rate=float(np.mean(served >= alert_threshold)),
     )

@@ -25,6 +25,9 @@ class Constant:
     state_size: int = 1
     horizon_days: float = 28.0
 
+    def over(self, horizon_days: float) -> Constant:
+        return self
+
     def advance(self, state: Float32Array, x: Float32Array) -> Float32Array:
         return state
 
