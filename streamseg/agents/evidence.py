@@ -35,8 +35,6 @@ class Models:
 class Looking:
     """How evidence is looked for."""
 
-    drift_days: int
-    """Event time that is compared with what the model has learnt."""
     drift_limits: DriftLimits
     alert_threshold: float
 
@@ -73,8 +71,8 @@ def gather(history: History, models: Models, looking: Looking) -> Evidence:
 
 
 def _drift(history: History, current: Artifact, looking: Looking) -> Drift:
-    since_ms = max(current.manifest.data_until_ms, history.end_ms - looking.drift_days * DAY_MS)
     try:
+        since_ms = current.manifest.data_until_ms
         return look_for_drift(history, current, since_ms=since_ms, limits=looking.drift_limits)
     except ConfigError as reason:
         log.warning("drift of model %s can't be measured: %s", current.version, reason)

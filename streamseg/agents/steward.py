@@ -66,7 +66,6 @@ class Steward:
             shadow_days=retrain.shadow_days,
         )
         self._looking = Looking(
-            drift_days=retrain.drift_days,
             drift_limits=compose.drift_limits(settings),
             alert_threshold=settings.decisions.at_risk_enter,
         )

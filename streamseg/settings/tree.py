@@ -193,7 +193,6 @@ class RetrainSettings:
         1.25, 1, 100, "ratio", "outcomes that came over those expected; one odd week moves all customers at once"
     )
     drift_ece: float = _decimal(0.05, 0, 1, "probability", "rise of the calibration error over the one at the gate")
-    drift_days: int = _whole(56, 7, 365, "days", "drift is looked for in the last so many; eight weeks ripen enough")
     shadow_days: float = _decimal(
         0.0, 0, 365, "days", "0 = what passed the gate serves at once, and is rolled back if outcomes say so"
     )
