@@ -28,8 +28,8 @@ def _decimal(default: float, low: float, high: float, unit: str, why: str) -> fl
     return field(default=default, metadata={"why": why, "low": low, "high": high, "unit": unit})
 
 
-def _names(default: tuple[str, ...], why: str, *, empty: bool = False) -> tuple[str, ...]:
-    return field(default=default, metadata={"why": why, "empty": empty})
+def _names(default: tuple[str, ...], why: str, *, example: tuple[str, ...] = ()) -> tuple[str, ...]:
+    return field(default=default, metadata={"why": why, "empty": not default, "example": default or example})
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,9 @@ class RetrainSettings:
     shadow_days: float = _decimal(
         0.0, 0, 365, "days", "0 = what passed the gate serves at once, and is rolled back if outcomes say so"
     )
-    encoders: tuple[str, ...] = _names((), "one challenger each, the best is judged; none = model.encoder", empty=True)
+    encoders: tuple[str, ...] = _names(
+        (), "one challenger each, the best is judged; none = model.encoder", example=ENCODERS
+    )
     max_touchpoints: int = _whole(
         5_000_000, 1_000, 1_000_000_000, "touchpoints", "about 1 GB in memory; the oldest are dropped, the log says so"
     )
