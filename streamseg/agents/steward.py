@@ -92,7 +92,6 @@ class Steward:
         if self._unfinished is not None:
             ends, step = self._unfinished
             await self._history.catch_up(ends)
-            self._unfinished = None
             log.info("a training that was cut short goes on")
             await self._train(registry, step)
             return step
@@ -198,6 +197,7 @@ class Steward:
             await self._note("trained", challenger.version, step, figures)
             await self._send(challenger, step, registry.current)
             shutil.rmtree(self._directory / job.digest, ignore_errors=True)
+        self._unfinished = None
         (self._directory / JOB).unlink(missing_ok=True)
 
     async def _send(self, challenger: Challenger, cause: Step, judged_against: str | None) -> None:
@@ -237,7 +237,8 @@ class Steward:
         return Why(_cause(step), _now_ms(), step.reasons, figures)
 
     def _begin(self, step: Step) -> None:
-        """Remember on disk what a training reads, so that the next agent can go on with the same touchpoints."""
+        """Remember what a training reads, so that the next look, or the next agent, goes on with those touchpoints."""
+        self._unfinished = dict(self._history.ends), step
         told = {"ends": {str(k): v for k, v in self._history.ends.items()}, "by": step.by, "reasons": step.reasons}
         part = self._directory / f"{JOB}.part"
         part.write_bytes(orjson.dumps(told))

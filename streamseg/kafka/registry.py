@@ -38,8 +38,6 @@ KEPT_DECISIONS: Final = 300
 """At a decision a day most of a year; older ones are deleted, so that the registry stays quick to read."""
 WRITE_LIMIT_S: Final = 30.0
 
-_FATES: Final = ("shadowed", "promoted", "refused", "rolled_back")
-"""Kinds of decision after which a version is, or is no more, in the shadow."""
 Record = tuple[bytes, bytes | None]
 """Key and value; None is a tombstone."""
 
@@ -104,10 +102,14 @@ class Registry:
 
     @property
     def shadow(self) -> ModelDecision | None:
-        """The decision by which the newest challenger waits in the shadow; None if none does."""
-        last = {decision.version: decision for decision in self.decisions if decision.kind in _FATES}
-        waiting = [one for version, one in last.items() if one.kind == "shadowed" and version in self._heads]
-        return max(waiting, key=lambda one: one.at_ms, default=None)
+        """The decision by which the newest challenger waits in the shadow; None if it was judged, or is overtaken."""
+        waiting: ModelDecision | None = None
+        for decision in self.decisions:
+            if decision.kind == "shadowed":
+                waiting = decision
+            elif decision.kind == "promoted" or (decision.kind == "refused" and decision.version == _version(waiting)):
+                waiting = None
+        return waiting if _version(waiting) in self._heads else None
 
     def keys(self, version: str) -> list[bytes]:
         """Keys of the records of an artefact; none if it is not stored."""
@@ -288,6 +290,10 @@ def _apply(batches: dict[TopicPartition, list[Any]], registry: Registry) -> bool
 def _decided(registry: Registry, decision: ModelDecision) -> list[Record]:
     """The record of a decision, and tombstones for those that are too old by now."""
     return [(decision.key, encode_decision(decision)), *((key, None) for key in registry.old_decisions(1))]
+
+
+def _version(decision: ModelDecision | None) -> str | None:
+    return decision.version if decision is not None else None
 
 
 def _chunk_key(version: str, i: int) -> bytes:

@@ -121,14 +121,19 @@ def test_a_rollback_of_one_version_leaves_another_that_has_become_current_alone(
     asyncio.run(story())
 
 
-def test_a_challenger_waits_in_the_shadow_until_it_is_promoted_or_refused() -> None:
+def test_a_challenger_waits_in_the_shadow_until_it_is_judged_or_overtaken() -> None:
     registry = a_registry("v1", "v2", "v3")
     for kind, version, waiting in (
         ("shadowed", "v2", "v2"),
         ("trained", "v3", "v2"),
         ("shadowed", "v3", "v3"),
-        ("refused", "v3", "v2"),
-        ("promoted", "v2", None),
+        ("refused", "v1", "v3"),
+        ("refused", "v3", None),
+        ("shadowed", "v2", "v2"),
+        ("promoted", "v3", None),
+        ("shadowed", "v1", "v1"),
+        ("rolled_back", "v3", "v1"),
+        ("promoted", "v1", None),
         ("shadowed", "gone", None),
     ):
         hear(registry, kind, version)
