@@ -197,7 +197,7 @@ class RetrainSettings:
         0.0, 0, 365, "days", "0 = what passed the gate serves at once, and is rolled back if outcomes say so"
     )
     encoders: tuple[str, ...] = _names(
-        (), "one challenger each, the best is judged; none = model.encoder", example=ENCODERS
+        (), "one challenger each, the best is judged; none = model.encoder", example=("lstm", "gru")
     )
     max_touchpoints: int = _whole(
         5_000_000, 1_000, 1_000_000_000, "touchpoints", "about 1 GB in memory; the oldest are dropped, the log says so"
