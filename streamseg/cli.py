@@ -1,7 +1,8 @@
 """The commands: what each takes, and which function does it. Argument parsing, nothing else.
 
 Arrives: the command line and the environment. Leaves: an exit code (0 done, 1 failed, 2 wrong usage or configuration)
-and, on failure, one line that says what to do. What a command does stands in `commands.py`.
+and, on failure, one line that says what to do. What a command does stands in `commands.py` and
+`model_commands.py`.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
-from streamseg import __version__, commands
+from streamseg import __version__, commands, model_commands
 from streamseg.commands import FAILED, WRONG
 from streamseg.errors import ConfigError, StreamsegError
+
+_VERSION_HELP: Final = "as `streamseg models list` shows it"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -88,7 +92,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(top)
     _add_offline(top)
     _add_services(top)
-    _add_topics_and_models(top)
+    _add_topics(top)
+    _add_models(top)
     _add_publishing(top)
     top.add(
         "settings", "show the effective settings, as TOML", "streamseg settings > streamseg.toml", commands.settings
@@ -150,8 +155,8 @@ def _add_services(top: _Commands) -> None:
     )
     top.add(
         "retrain",
-        "serve: train on command or on schedule, publish what beats the current model",
-        "STREAMSEG_RETRAIN_INTERVAL_HOURS=168 streamseg retrain",
+        "serve: notice drift, train, publish what beats the current model, roll back what turns out worse",
+        "STREAMSEG_RETRAIN_DIRECTORY=/var/lib/streamseg streamseg retrain",
         commands.retrain,
     )
     broker = top.add(
@@ -163,7 +168,7 @@ def _add_services(top: _Commands) -> None:
     broker.add_argument("--brokers", type=_count, default=1, metavar="N", help="1 to 16 (default: %(default)s)")
 
 
-def _add_topics_and_models(top: _Commands) -> None:
+def _add_topics(top: _Commands) -> None:
     topics = _Commands(top.add("topics", "make or check the topics", "streamseg topics create"))
     create = topics.add(
         "create", "make the topics that are missing", "streamseg topics create --partitions 12", commands.create
@@ -172,21 +177,50 @@ def _add_topics_and_models(top: _Commands) -> None:
     create.add_argument("--replication", type=_count, metavar="N", help="copies (default: 3, or one a broker)")
     check = topics.add("check", "compare the topics with what they must be", "streamseg topics check", commands.check)
     check.add_argument("--partitions", type=_count, metavar="N", help="as given to `create`")
-    models = _Commands(top.add("models", "list, publish and choose models", "streamseg models list"))
-    models.add("list", "show the models in the registry", "streamseg models list", commands.list_models)
+
+
+def _add_models(top: _Commands) -> None:
+    models = _Commands(top.add("models", "list, judge and choose models", "streamseg models list"))
+    models.add("list", "show the models in the registry", "streamseg models list", model_commands.list_models)
+    show = models.add(
+        "show",
+        "show a model's card and every decision about it",
+        "streamseg models show 3f9c2a71b0de",
+        model_commands.show,
+    )
+    show.add_argument("version", metavar="VERSION", help=_VERSION_HELP)
+    show.add_argument("--json", action="store_true", help="the whole manifest instead")
+    compare = models.add(
+        "compare",
+        "show the figures of two models side by side",
+        "streamseg models compare 3f9c2a71b0de 8d01c6e5f2aa --input shop.jsonl.gz",
+        model_commands.compare,
+    )
+    compare.add_argument("one", metavar="VERSION", help=_VERSION_HELP)
+    compare.add_argument("other", metavar="OTHER", help="likewise")
+    compare.add_argument(
+        "--input", type=Path, metavar="FILE", help="judge both on the outcomes in there that neither has seen"
+    )
     publish = models.add(
         "publish",
         "put a model into the registry and make it current",
         "streamseg models publish model.safetensors",
-        commands.publish,
+        model_commands.publish,
     )
     publish.add_argument("file", type=Path, metavar="FILE", help="an artefact of `streamseg train`")
     publish.add_argument("--keep-current", action="store_true", help="only store it; workers go on with their model")
-    promote = models.add("promote", "make a stored model current", "streamseg models promote 3f9c2a", commands.promote)
-    promote.add_argument("version", metavar="VERSION", help="as `streamseg models list` shows it")
-    models.add(
-        "rollback", "make the model before the current one current", "streamseg models rollback", commands.rollback
+    promote = models.add(
+        "promote", "make a stored model current", "streamseg models promote 3f9c2a71b0de", model_commands.promote
     )
+    promote.add_argument("version", metavar="VERSION", help=_VERSION_HELP)
+    rollback = models.add(
+        "rollback",
+        "make the model before the current one current",
+        "streamseg models rollback",
+        model_commands.rollback,
+    )
+    for parser in (publish, promote, rollback):
+        parser.add_argument("--reason", default="by hand", help="stands on the topic (default: %(default)s)")
 
 
 def _add_publishing(top: _Commands) -> None:

@@ -179,57 +179,6 @@ def check(arguments: argparse.Namespace) -> int:
     return FAILED if differences else OK
 
 
-def list_models(_: argparse.Namespace) -> int:
-    """Show what the registry holds, the oldest first."""
-    from streamseg.kafka.registry import read
-    from streamseg.model.artifact import read_manifest
-    from streamseg.wire.times import rfc3339
-
-    registry = asyncio.run(read(_access()))
-    for version in registry.versions:
-        model = registry.model(version)
-        manifest = read_manifest(model.data)
-        print(
-            f"{'*' if model.is_current else ' '} {version}  stored {rfc3339(model.stored_ms)}  data until "
-            f"{rfc3339(manifest['data_until_ms'])[:10]}  {manifest['customers']:,} customers  {manifest['encoder']}-"
-            f"{manifest['hidden']}  log loss {manifest['metrics']['candidate.log_loss']:.4f}"
-        )
-    if not registry.versions:
-        print("no models; publish one with `streamseg models publish FILE`")
-    return OK
-
-
-def publish(arguments: argparse.Namespace) -> int:
-    """Check an artefact, store it and point at it."""
-    from streamseg.compose import core_spec, kafka_access
-    from streamseg.kafka.registry import publish as publish_model
-    from streamseg.model.artifact import load
-
-    chosen = _load()
-    data = _read(arguments.file)
-    version = load(data, spec=core_spec(chosen).windows).version
-    asyncio.run(publish_model(kafka_access(chosen), version, data, make_current=not arguments.keep_current))
-    print(f"{version} is stored{'' if arguments.keep_current else ' and current'}")
-    return OK
-
-
-def promote(arguments: argparse.Namespace) -> int:
-    """Point at a stored model."""
-    from streamseg.kafka.registry import promote as promote_model
-
-    asyncio.run(promote_model(_access(), arguments.version))
-    print(f"{arguments.version} is current")
-    return OK
-
-
-def rollback(_: argparse.Namespace) -> int:
-    """Point at the model before the current one."""
-    from streamseg.kafka.registry import rollback as roll_back
-
-    print(f"{asyncio.run(roll_back(_access()))} is current again")
-    return OK
-
-
 def list_datasets(_: argparse.Namespace) -> int:
     """Show the datasets."""
     from streamseg.datasets.catalogue import DATASETS

@@ -21,6 +21,7 @@ from streamseg.wire.touchpoint import DecodeLimits
 
 if TYPE_CHECKING:
     from streamseg.model.candidates import TrainingPlan
+    from streamseg.model.drift import DriftLimits
 
 
 def core_spec(settings: Settings) -> CoreSpec:
@@ -90,9 +91,29 @@ def training_plan(settings: Settings) -> TrainingPlan:
     return TrainingPlan(
         horizon_days=settings.decisions.churn_horizon_days,
         encoders=(model.encoder,),
+        seeds=model.seeds,
         hidden=model.hidden_size,
         epochs=model.epochs,
         seed=model.seed,
+        alert_threshold=settings.decisions.at_risk_enter,
+    )
+
+
+def encoders(settings: Settings) -> tuple[str, ...]:
+    """Which challengers are trained in turn."""
+    return settings.retrain.encoders or (settings.model.encoder,)
+
+
+def drift_limits(settings: Settings) -> DriftLimits:
+    """What is a finding; how few customers say nothing is not for an operator to choose."""
+    from streamseg.model.drift import DriftLimits  # here, since it brings torch
+
+    retrain = settings.retrain
+    return DriftLimits(
+        psi=retrain.drift_psi,
+        ks=retrain.drift_ks,
+        outcomes_ratio=retrain.drift_outcomes_ratio,
+        ece=retrain.drift_ece,
     )
 
 

@@ -1,76 +1,37 @@
 """The retraining agent: a Faust app and process of its own, so that training never takes the event path's time.
 
-Commands and a schedule arrive; models that beat the incumbent leave, into the registry, where every worker hears of
-them. It refuses to publish what its own judgement advises against.
+Commands and the clock arrive; each makes the steward look. What an operator must mend is said, and the agent goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import faust
+from aiokafka.errors import KafkaError
 from faust.app import BootStrategy
 from faust.auth import SASLCredentials, SSLCredentials
 from faust.cli.base import prepare_app
+from prometheus_client import start_http_server
 
 from streamseg import compose
-from streamseg.agents.history import read_history
-from streamseg.errors import ConfigError, StreamsegError
+from streamseg.agents.steward import Steward
+from streamseg.errors import StreamsegError
 from streamseg.kafka.client import KafkaAccess
-from streamseg.kafka.registry import publish, read
-from streamseg.model.artifact import Artifact, load
-from streamseg.model.train import Trained, train
 from streamseg.ops.logging import configuration
+from streamseg.ops.retrain_metrics import RetrainMetrics
 from streamseg.settings import Settings
 from streamseg.wire.topics import RETRAIN_COMMANDS
 
 log = logging.getLogger(__name__)
 
-HOUR_S = 3_600.0
-LONGEST_TRAINING_S = 12 * HOUR_S
+LONGEST_TRAINING_S = 12 * 3_600.0
 """A command is answered for by then; before, its agent is not taken for stuck."""
-
-
-async def retrain(settings: Settings) -> str | None:
-    """Train on all touchpoints, judge on a time split, and publish if the candidate beats the incumbent.
-
-    Returns:
-        The version that was published; None if the judgement was against it.
-
-    Raises:
-        ConfigError: If there is too little to learn from.
-        TransientError: If the brokers did not answer.
-    """
-    access, spec = compose.kafka_access(settings), compose.core_spec(settings)
-    batches = await read_history(access, compose.decode_limits(settings, live=True))
-    incumbent = await _incumbent(access, settings)
-
-    def work() -> tuple[Trained, str]:
-        trained = train(batches, spec=spec, plan=compose.training_plan(settings), incumbent=incumbent)
-        return trained, load(trained.artifact, spec=spec.windows).version
-
-    # In a thread of its own: heartbeats of the command's consumer go on meanwhile.
-    trained, version = await asyncio.to_thread(work)
-    reasons = "; ".join(trained.verdict.reasons)
-    if not trained.verdict.promote:
-        log.warning("model %s is not published: %s", version, reasons)
-        return None
-    await publish(access, version, trained.artifact)
-    log.info("model %s is published and current: %s", version, reasons)
-    return version
-
-
-async def _incumbent(access: KafkaAccess, settings: Settings) -> Artifact | None:
-    registry = await read(access)
-    if registry.current is None:
-        return None
-    try:
-        return load(registry.model(registry.current).data, spec=compose.core_spec(settings).windows)
-    except ConfigError as reason:
-        log.warning("the current model can't be compared with: %s", reason)
-        return None
 
 
 class _Boot(BootStrategy):
@@ -86,7 +47,7 @@ class RetrainApp(faust.App):
         """Make no data directory."""
 
 
-def create_app(settings: Settings) -> RetrainApp:
+def create_app(settings: Settings, steward: Steward) -> RetrainApp:
     """Build the retraining app; nothing is connected before it starts."""
     access = compose.kafka_access(settings)
     app = RetrainApp(
@@ -98,45 +59,55 @@ def create_app(settings: Settings) -> RetrainApp:
         topic_allow_declare=False,
         stream_processing_timeout=LONGEST_TRAINING_S,
         broker_max_poll_interval=LONGEST_TRAINING_S,
+        # A killed agent's place in the group is free after it, and the next one begins only then.
+        broker_session_timeout=settings.kafka.session_timeout_ms / 1000,
+        broker_heartbeat_interval=settings.kafka.heartbeat_interval_ms / 1000,
         logging_config=configuration(settings.worker.log_level, settings.worker.log_format),
         worker_redirect_stdouts=False,
     )
     one_at_a_time = asyncio.Lock()
 
-    async def attempt(cause: str) -> None:
-        """One retraining; what an operator must mend is said, and the next command finds the agent still there."""
+    async def look(*, commanded_ms: int | None = None) -> None:
         async with one_at_a_time:
-            log.info("retraining %s", cause)
             try:
-                await retrain(settings)
-            except StreamsegError as reason:
-                log.error("retraining failed: %s", reason)
+                await steward.look(commanded_ms=commanded_ms)
+            except (StreamsegError, KafkaError, TimeoutError, OSError) as reason:
+                log.error("nothing was done: %s", reason)
 
     # Raw: any record is a command, and Faust would end its agent over one that isn't JSON.
     @app.agent(app.topic(RETRAIN_COMMANDS, key_serializer="raw", value_serializer="raw"))
     async def obey(commands: Any) -> None:
-        async for _ in commands:
-            await attempt("on command")
+        async for event in commands.events():
+            await look(commanded_ms=round(event.message.timestamp * 1000))
 
-    if settings.retrain.interval_hours > 0:
-
-        @app.timer(interval=settings.retrain.interval_hours * HOUR_S)  # type: ignore[untyped-decorator]  # Faust's
-        async def keep_schedule() -> None:
-            await attempt("on schedule")
+    @app.task  # type: ignore[untyped-decorator]  # Faust's
+    async def keep_watch() -> None:
+        while not app.should_stop:
+            await look()
+            await app.sleep(settings.retrain.look_seconds)
 
     return app
 
 
 def run_retrain(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; the exit code."""
-    app = create_app(settings)
-    prepare_app(app, "streamseg.agents.retrain")
-    try:
-        faust.Worker(
-            app, loglevel=settings.worker.log_level, redirect_stdouts=False, quiet=True
-        ).execute_from_commandline()
-    except SystemExit as end:
-        return int(end.code or 0)
+    chosen, metrics = settings.retrain, RetrainMetrics()
+    with ExitStack() as held:
+        directory = Path(
+            chosen.directory or held.enter_context(tempfile.TemporaryDirectory(prefix="streamseg-retrain-"))
+        )
+        directory.mkdir(parents=True, exist_ok=True)
+        if chosen.metrics_port:
+            server, _ = start_http_server(chosen.metrics_port, settings.worker.metrics_host, metrics.registry)
+            held.callback(server.shutdown)
+        app = create_app(settings, Steward(settings, directory, metrics))
+        prepare_app(app, "streamseg.agents.retrain")
+        try:
+            faust.Worker(
+                app, loglevel=settings.worker.log_level, redirect_stdouts=False, quiet=True
+            ).execute_from_commandline()
+        except SystemExit as end:
+            return int(end.code or 0)
 
 
 def _credentials(access: KafkaAccess) -> Any:

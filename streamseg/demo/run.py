@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time_ns
 from typing import Any, Final
 
 import orjson
@@ -31,6 +31,7 @@ from streamseg.kafka.produce import produce
 from streamseg.kafka.watch import watch
 from streamseg.model.artifact import load
 from streamseg.model.train import train
+from streamseg.wire.model_decisions import Why
 from streamseg.wire.times import rfc3339
 
 TOP_RATE: Final = 20_000.0
@@ -102,7 +103,8 @@ async def _stream(
 ) -> Streamed:
     access, tally = KafkaAccess(bootstrap), Tally(checker())
     await create_topics(access)
-    await registry.publish(access, *model)
+    why = Why("operator", time_ns() // 1_000_000, ("the first half of the data trained it",))
+    await registry.publish(access, *model, why=why)
     await worker.until_ready()
     feed = Feed(data.later_ms, seconds=options.seconds, received=lambda: worker.said.received)
     with screen(plain=options.plain) as shown:

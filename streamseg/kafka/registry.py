@@ -1,12 +1,13 @@
-"""The model registry: a compacted topic that holds artefacts by version and one pointer, `current`.
+"""The model registry: a compacted topic that holds artefacts by version, one pointer, `current`, and every decision.
 
-Bytes of artefacts arrive; versions and bytes leave. Both are written in one transaction under the registry's own
-transactional id, the pointer last, so a reader of committed records never meets a pointer without its artefact. It
-refuses to know what a model is: that is `model.artifact`'s.
+Bytes of artefacts and reasons arrive; versions, bytes and decisions leave. What belongs together is written in one
+transaction under the registry's own transactional id, the pointer last, so a reader of committed records never meets a
+pointer without its artefact. It refuses to know what a model is: that is `model.artifact`'s.
 
-    artifact/<version>/<i>   at most 900 KB of the artefact's bytes
-    artifact/<version>       {"chunks": n, "bytes": n, "sha256": "..."}
-    current                  {"version": "...", "before": ["...", ...]}   what a rollback goes back to, newest first
+    artifact/<version>/<i>             at most 900 KB of the artefact's bytes
+    artifact/<version>                 {"chunks": n, "bytes": n, "sha256": "..."}
+    decision/<at_ms>-<kind>-<version>  what was decided, by whom and why (wire/model_decisions.py); the newest are kept
+    current                            {"version": "...", "before": ["...", ...]}   where a rollback goes, newest first
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -23,6 +24,8 @@ from aiokafka.errors import KafkaError
 
 from streamseg.errors import ConfigError, TransientError
 from streamseg.kafka.client import KafkaAccess, open_reader, stop_within, transactional_producer, written_ends
+from streamseg.wire.model_decisions import KEY as DECISION
+from streamseg.wire.model_decisions import ModelDecision, Why, decode_decision, encode_decision
 from streamseg.wire.topics import MODELS
 
 CHUNK_BYTES: Final = 900_000
@@ -30,8 +33,13 @@ CHUNK_BYTES: Final = 900_000
 CURRENT: Final = b"current"
 ARTIFACT: Final = b"artifact/"
 KEPT_BEFORE: Final = 20
-"""How many earlier versions the pointer remembers."""
+"""How many earlier versions the pointer remembers; the artefact of one that falls off is deleted."""
+KEPT_DECISIONS: Final = 300
+"""At a decision a day most of a year; older ones are deleted, so that the registry stays quick to read."""
 WRITE_LIMIT_S: Final = 30.0
+
+Record = tuple[bytes, bytes | None]
+"""Key and value; None is a tombstone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,7 @@ class Registry:
     before: tuple[str, ...] = ()
     _heads: dict[str, tuple[dict[str, Any], int]] = field(default_factory=dict)
     _chunks: dict[bytes, bytes] = field(default_factory=dict)
+    _decisions: dict[bytes, bytes] = field(default_factory=dict)
 
     def apply(self, key: bytes, value: bytes | None, timestamp_ms: int) -> None:
         """Take one record, in the order of the topic. Keys of other kinds are left alone."""
@@ -71,11 +80,47 @@ class Registry:
                 self._chunks[key] = value
             else:
                 self._heads[version] = (orjson.loads(value), timestamp_ms)
+        elif key.startswith(DECISION):
+            # Read when asked for: a decision that can't be read must not keep a worker from its model.
+            self._decisions.pop(key, None)
+            if value is not None:
+                self._decisions[key] = value
 
     @property
     def versions(self) -> tuple[str, ...]:
         """All stored versions, the oldest first."""
         return tuple(self._heads)
+
+    @property
+    def decisions(self) -> tuple[ModelDecision, ...]:
+        """What is remembered, the oldest first.
+
+        Raises:
+            ConfigError: If one of them can't be read.
+        """
+        return tuple(decode_decision(value) for _, value in sorted(self._decisions.items()))
+
+    @property
+    def shadow(self) -> ModelDecision | None:
+        """The decision by which the newest challenger waits in the shadow; None if it was judged, or is overtaken."""
+        waiting: ModelDecision | None = None
+        for decision in self.decisions:
+            if decision.kind == "shadowed":
+                waiting = decision
+            elif decision.kind == "promoted" or (decision.kind == "refused" and decision.version == _version(waiting)):
+                waiting = None
+        return waiting if _version(waiting) in self._heads else None
+
+    def keys(self, version: str) -> list[bytes]:
+        """Keys of the records of an artefact; none if it is not stored."""
+        if version not in self._heads:
+            return []
+        head, _ = self._heads[version]
+        return [*(_chunk_key(version, i) for i in range(head["chunks"])), ARTIFACT + version.encode()]
+
+    def old_decisions(self, coming: int) -> list[bytes]:
+        """Keys of those that must go, so that with so many new ones `KEPT_DECISIONS` are there."""
+        return sorted(self._decisions)[: max(0, len(self._decisions) + coming - KEPT_DECISIONS)]
 
     def model(self, version: str) -> StoredModel:
         """Put the artefact of a version together.
@@ -121,63 +166,90 @@ async def follow(access: KafkaAccess, *, topic: str = MODELS) -> AsyncGenerator[
 
 
 async def publish(
-    access: KafkaAccess, version: str, data: bytes, *, make_current: bool = True, topic: str = MODELS
+    access: KafkaAccess,
+    version: str,
+    data: bytes,
+    *,
+    why: Why,
+    kind: Literal["promoted", "stored", "shadowed"] = "promoted",
+    topic: str = MODELS,
 ) -> None:
-    """Store an artefact and, unless told otherwise, point at it: both or neither.
+    """Store an artefact and, if it is `promoted`, point at it: both or neither.
 
     Raises:
         ConfigError: If the registry's topic is missing or may not be written.
         TransientError: If the brokers did not answer; publishing the same version again is harmless.
     """
 
-    def records(registry: Registry) -> list[tuple[bytes, bytes]]:
+    def records(registry: Registry) -> list[Record]:
         chunks = [data[at : at + CHUNK_BYTES] for at in range(0, len(data), CHUNK_BYTES)]
         head = {"chunks": len(chunks), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        written = [(_chunk_key(version, i), chunk) for i, chunk in enumerate(chunks)]
+        written: list[Record] = [(_chunk_key(version, i), chunk) for i, chunk in enumerate(chunks)]
         written.append((ARTIFACT + version.encode(), orjson.dumps(head)))
-        if make_current and registry.current != version:
-            written.append(_pointer(version, _ahead(registry.current, registry.before)))
+        written += _decided(registry, why.decision(kind, version))
+        if kind == "promoted" and registry.current != version:
+            written += _moved(registry, version)
         return written
 
     await _write(access, topic, records)
 
 
-async def promote(access: KafkaAccess, version: str, *, topic: str = MODELS) -> None:
+async def promote(access: KafkaAccess, version: str, *, why: Why, topic: str = MODELS) -> None:
     """Point at a stored version.
 
     Raises:
         ConfigError: If it is not stored, or damaged.
     """
 
-    def records(registry: Registry) -> list[tuple[bytes, bytes]]:
+    def records(registry: Registry) -> list[Record]:
         registry.model(version)
-        return [] if registry.current == version else [_pointer(version, _ahead(registry.current, registry.before))]
+        if registry.current == version:
+            return []
+        return [*_decided(registry, why.decision("promoted", version)), *_moved(registry, version)]
 
     await _write(access, topic, records)
 
 
-async def rollback(access: KafkaAccess, *, topic: str = MODELS) -> str:
+async def rollback(access: KafkaAccess, *, why: Why, of: str | None = None, topic: str = MODELS) -> str:
     """Point at the version before the current one, and return it.
 
+    Args:
+        access: Where Kafka is.
+        why: It becomes the decision about the version that is left.
+        of: Only if this version is still current; None = whichever it is.
+        topic: Name of the registry's topic.
+
     Raises:
-        ConfigError: If there was none, or it is damaged.
+        ConfigError: If there was none, it is damaged, or another version is current than `of`.
     """
     back_to: list[str] = []
 
-    def records(registry: Registry) -> list[tuple[bytes, bytes]]:
+    def records(registry: Registry) -> list[Record]:
+        if of is not None and registry.current != of:
+            raise ConfigError(f"model {of} is not rolled back: {registry.current} has become current meanwhile")
         if not registry.before:
             raise ConfigError(
                 f"no model was current before {registry.current!r}; choose one with `streamseg models promote VERSION`"
             )
         back_to.append(registry.before[0])
         registry.model(registry.before[0])
-        return [_pointer(registry.before[0], registry.before[1:])]
+        decided = _decided(registry, why.decision("rolled_back", registry.current))
+        return [*decided, _pointer(registry.before[0], registry.before[1:])]
 
     await _write(access, topic, records)
     return back_to[0]
 
 
-async def _write(access: KafkaAccess, topic: str, records: Callable[[Registry], list[tuple[bytes, bytes]]]) -> None:
+async def note(access: KafkaAccess, decision: ModelDecision, *, topic: str = MODELS) -> None:
+    """Remember a decision that changes neither artefacts nor the pointer.
+
+    Raises:
+        TransientError: If the brokers did not answer.
+    """
+    await _write(access, topic, lambda registry: _decided(registry, decision))
+
+
+async def _write(access: KafkaAccess, topic: str, records: Callable[[Registry], list[Record]]) -> None:
     """Fence other writers, read what is there, and write what `records` makes of it, in one transaction."""
     producer = transactional_producer(
         access, transactional_id=f"{topic}-registry", transaction_timeout_ms=round(WRITE_LIMIT_S * 1000)
@@ -215,13 +287,26 @@ def _apply(batches: dict[TopicPartition, list[Any]], registry: Registry) -> bool
     return bool(batches)
 
 
+def _decided(registry: Registry, decision: ModelDecision) -> list[Record]:
+    """The record of a decision, and tombstones for those that are too old by now."""
+    return [(decision.key, encode_decision(decision)), *((key, None) for key in registry.old_decisions(1))]
+
+
+def _version(decision: ModelDecision | None) -> str | None:
+    return decision.version if decision is not None else None
+
+
 def _chunk_key(version: str, i: int) -> bytes:
     return ARTIFACT + f"{version}/{i}".encode()
 
 
-def _pointer(version: str, before: tuple[str, ...]) -> tuple[bytes, bytes]:
-    return CURRENT, orjson.dumps({"version": version, "before": before[:KEPT_BEFORE]})
+def _moved(registry: Registry, version: str) -> list[Record]:
+    """The pointer to another version, after tombstones for the artefact that it is the last to remember."""
+    before = registry.before if registry.current is None else (registry.current, *registry.before)
+    kept = before[:KEPT_BEFORE]
+    forgotten = [key for lost in before[KEPT_BEFORE:] if lost not in (version, *kept) for key in registry.keys(lost)]
+    return [*((key, None) for key in forgotten), _pointer(version, kept)]
 
 
-def _ahead(current: str | None, before: tuple[str, ...]) -> tuple[str, ...]:
-    return before if current is None else (current, *before)
+def _pointer(version: str, before: tuple[str, ...]) -> Record:
+    return CURRENT, orjson.dumps({"version": version, "before": before})

@@ -52,6 +52,8 @@ class TrainingPlan:
     max_steps: int = 4_000
     """Steps of the optimiser in each fit: some 80 s on one thread. A larger history is passed fewer times."""
     seed: int = 0
+    alert_threshold: float = 0.75
+    """Churn probability from which on a customer is alerted; what the gate compares the share of."""
 
 
 @dataclass(frozen=True, slots=True)

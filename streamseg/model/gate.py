@@ -45,8 +45,8 @@ class Margins:
     """By how much a candidate may be worse, or must be better."""
 
     log_loss_tie: float = 0.002
-    """The log loss may lie at most so far above each classical model's. Refitted on all of the history a candidate gains
-    more than that beside them: .01 to .04 on a grocer's 1,525 customers, who tied at the gate."""
+    """The log loss may lie at most so far above each classical model's. Refitted on all of the history a candidate
+    gains more than that beside them: .01 to .04 on a grocer's 1,525 customers, where the two tied at the gate."""
     log_loss_slack: float = 0.01
     """The high end of the log-loss difference may lie so far above 0. Of fits that differ in nothing but the seed, one
     was worse by at most .010 (high end .014) among 700 simulated customers, and by .003 (.004) among 3,500."""

@@ -14,6 +14,7 @@ from streamseg.core.spec import CoreSpec
 from streamseg.core.windows import DAY_MS
 from streamseg.errors import ConfigError
 from streamseg.model.artifact import Artifact, pack
+from streamseg.model.behaviours import Behaviours
 from streamseg.model.calibrate import Origin, choose_origin
 from streamseg.model.candidates import CLASSICAL, PARTNER, Candidate, Fits, TrainingPlan, choose
 from streamseg.model.drift import refer
@@ -42,15 +43,25 @@ class Trained:
     artifact: bytes
     served: str
     """What is in it: encoders, a classical model, or a blend of both (`Blend.name`)."""
-    candidate: Evaluation
-    """On outcomes after the origin, by weights fitted before it and a map fitted on other customers."""
-    classical: Mapping[str, Evaluation]
-    """The same of each classical model."""
-    incumbent: Evaluation | None
+    evaluations: Mapping[str, Evaluation]
+    """Of `candidate` (what is in the artefact), each classical model and, if there is one, the `incumbent`: on outcomes
+    after the origin, by weights fitted before it and a map fitted on other customers."""
     verdict: Verdict
     """Whether the artefact may be published, be it of networks or, in their place, a classical model."""
+    remarks: tuple[str, ...]
+    """What became of the behaviours since the version before, in words: a drift in meaning is said, not hidden."""
     contenders: Mapping[str, Forecaster]
     """What was refitted on all, by name: each encoder, and what is served."""
+
+    @property
+    def candidate(self) -> Evaluation:
+        """Of what is in the artefact."""
+        return self.evaluations["candidate"]
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """All evaluations, flat: `candidate.log_loss`, `incumbent.auc`, ..."""
+        return {name: value for who, one in self.evaluations.items() for name, value in one.flat(who).items()}
 
 
 def _silent(stage: str, share: float) -> None:
@@ -121,6 +132,7 @@ def train_on(
         classical=[_judged(name, bar.served) for name, bar in bars.items()],
         actual=trial.actual,
         customer=trial.instants.customer,
+        alert_threshold=plan.alert_threshold,
     )
     if hopeless:
         verdict = replace(verdict, serve=PARTNER, reasons=(hopeless, *verdict.reasons))
@@ -131,17 +143,17 @@ def train_on(
         name: _refit(fits, trial, one) for name, one in {**(candidates if compare_all else {}), best.name: best}.items()
     }
     scorer = refitted[best.name]
-    figures = {"candidate": _evaluate(best.served, trial)}
-    figures |= {name: _evaluate(bar.served, trial) for name, bar in bars.items()}
-    figures |= {"incumbent": _evaluate(serving, trial)} if serving is not None else {}
-    artifact = _pack(scorer, history, figures, ece_by_kind(best.served, trial), origin, verdict, incumbent, plan)
+    figures = {"candidate": _evaluate(best.served, trial, plan)}
+    figures |= {name: _evaluate(bar.served, trial, plan) for name, bar in bars.items()}
+    figures |= {"incumbent": _evaluate(serving, trial, plan)} if serving is not None else {}
+    behaviours = group(scorer, history, incumbent, seed=plan.seed)
+    by_kind = ece_by_kind(best.served, trial)
     return Trained(
-        artifact=artifact,
+        artifact=_pack(scorer, history, behaviours, {**_flat(figures), **by_kind}, origin, verdict, incumbent),
         served=best.name,
-        candidate=figures["candidate"],
-        classical={name: figures[name] for name in bars},
-        incumbent=figures.get("incumbent"),
+        evaluations=figures,
         verdict=verdict,
+        remarks=behaviours.remarks,
         contenders={name: Replayed(name, one) for name, one in refitted.items()},
     )
 
@@ -169,16 +181,14 @@ def _refit(fits: Fits, trial: Trial, one: Candidate) -> ModelScorer:
 def _pack(
     scorer: ModelScorer,
     history: History,
-    figures: Mapping[str, Evaluation],
-    by_kind: Mapping[str, float],
+    behaviours: Behaviours,
+    figures: Mapping[str, float],
     origin: Origin,
     verdict: Verdict,
     incumbent: Artifact | None,
-    plan: TrainingPlan,
 ) -> bytes:
-    """Group the customers, remember what they were like, and write all of it down."""
-    judged = figures["candidate"]
-    metrics = {name: value for who, one in figures.items() for name, value in one.flat(who).items()}
+    """Remember what inputs and scores were like, and write all of it down."""
+    ece, bias_pct = figures["candidate.ece"], figures["candidate.bias_pct"]
     return pack(
         scorer.blend,
         spec=history.spec.windows,
@@ -187,21 +197,20 @@ def _pack(
         data_until_ms=history.end_ms,
         customers=history.customers,
         calibration=scorer.calibration,
-        behaviours=group(scorer, history, incumbent, seed=plan.seed),
-        reference=to_json(refer(scorer, history, ece=judged.ece, bias_pct=judged.bias_pct)),
-        metrics={
-            **metrics,
-            **by_kind,
-            "origin_ms": float(origin.origin_ms),
-            "origin_horizon_days": origin.horizon_days,
-        },
+        behaviours=behaviours,
+        reference=to_json(refer(scorer, history, ece=ece, bias_pct=bias_pct)),
+        metrics={**figures, "origin_ms": float(origin.origin_ms), "origin_horizon_days": origin.horizon_days},
         reasons=verdict.reasons,
         parent=incumbent.version if incumbent is not None else None,
     )
 
 
-def _evaluate(said: Forecasts, trial: Trial) -> Evaluation:
-    return evaluate(said.none, said.count, trial.actual)
+def _flat(figures: Mapping[str, Evaluation]) -> dict[str, float]:
+    return {name: value for who, one in figures.items() for name, value in one.flat(who).items()}
+
+
+def _evaluate(said: Forecasts, trial: Trial, plan: TrainingPlan) -> Evaluation:
+    return evaluate(said.none, said.count, trial.actual, alert_threshold=plan.alert_threshold)
 
 
 def _judged(name: str, said: Forecasts) -> Judged:

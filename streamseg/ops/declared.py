@@ -1,7 +1,7 @@
 """The declarations of all metrics: name, unit, meaning, and when a person should be woken.
 
-The one list: `metrics.py` makes the metrics from it, docs/operations.md shows it, deploy/prometheus/rules.yml alerts by
-it, and tests compare them.
+The one list: `metrics.py` and `retrain_metrics.py` make the metrics from it, docs/operations.md shows it,
+deploy/prometheus/rules.yml alerts by it, and tests compare them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Declared:
     labels: tuple[str, ...] = ()
 
 
-DECLARED: Final[tuple[Declared, ...]] = (
+WORKER: Final[tuple[Declared, ...]] = (
     Declared(
         "streamseg_events_received_total", "touchpoints", "Read from the touchpoints topic and committed.", "never"
     ),
@@ -127,3 +127,39 @@ DECLARED: Final[tuple[Declared, ...]] = (
     ),
     Declared("streamseg_ready", "", "1 when the worker does its work; 0 with the reason in /readyz.", "0 for 10 min"),
 )
+RETRAIN: Final[tuple[Declared, ...]] = (
+    Declared(
+        "streamseg_retrain_decisions_total",
+        "decisions",
+        "Decisions of the retraining agent, by kind; the reasons stand on the topic models.",
+        "any rolled_back; more than 3 failed in a day",
+        ("kind",),
+    ),
+    Declared(
+        "streamseg_retrain_drift",
+        "",
+        "Last figures of drift: PSI and KS of inputs and scores, outcomes that came over those expected, ECE.",
+        "never: what exceeds its limit causes a training",
+        ("figure",),
+    ),
+    Declared("streamseg_retrain_training_seconds", "s", "Time of the last training.", "never"),
+    Declared("streamseg_retrain_touchpoints", "touchpoints", "Held of the topic to train and judge on.", "never"),
+    Declared("streamseg_retrain_model_info", "", "1 for the model that is current.", "never", ("version",)),
+    Declared(
+        "streamseg_retrain_last_look_timestamp_seconds",
+        "unix s",
+        "When the agent last looked at the topic.",
+        "older than a day",
+    ),
+)
+DECLARED: Final = (*WORKER, *RETRAIN)
+
+
+def described(declared: Declared) -> str:
+    """The help text that a scraper reads, with unit and alert.
+
+    >>> described(WORKER[0])
+    'Read from the touchpoints topic and committed. Unit: touchpoints. Alert: never.'
+    """
+    unit = f" Unit: {declared.unit}." if declared.unit else ""
+    return f"{declared.help}{unit} Alert: {declared.alert}."

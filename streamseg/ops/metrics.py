@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from streamseg.ops.declared import DECLARED, Declared
+from streamseg.ops.declared import WORKER, Declared, described
 from streamseg.ops.histogram import BatchHistogram
 
 NAMED_TYPES: Final = 100
@@ -41,7 +41,7 @@ class Metrics:
         self._totals: dict[str, Counter] = {}
         self._gauges: dict[str, Gauge] = {}
         self._histograms: dict[str, Histogram] = {}
-        for declared in DECLARED:
+        for declared in WORKER:
             self._create(declared)
         self._named_types: set[str] = set()
         self._version: str | None = None
@@ -173,6 +173,4 @@ class Metrics:
 
     @staticmethod
     def _described(name: str) -> tuple[str, str]:
-        declared = next(one for one in DECLARED if one.name == name)
-        unit = f" Unit: {declared.unit}." if declared.unit else ""
-        return name, f"{declared.help}{unit} Alert: {declared.alert}."
+        return name, described(next(one for one in WORKER if one.name == name))

@@ -102,7 +102,7 @@ def _checked(f: Field[Any], value: Any, *, label: str) -> Any:
     if right and "low" in f.metadata:
         right = f.metadata["low"] <= value <= f.metadata["high"]
     elif right and isinstance(value, tuple):
-        right = bool(value) and all(isinstance(item, str) for item in value)
+        right = (bool(value) or f.metadata["empty"]) and all(isinstance(item, str) for item in value)
     elif right:
         right = (bool(value) or f.metadata["empty"]) and (not f.metadata["choices"] or value in f.metadata["choices"])
     if not right:

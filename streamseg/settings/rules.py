@@ -42,4 +42,8 @@ def expected(f: Field[Any], *, range_only: bool = False) -> str:
         return f"{'|'.join(f.metadata['choices'])}; " if range_only else f"one of {', '.join(f.metadata['choices'])}"
     if range_only:
         return ""
-    return f"names, for example {','.join(f.default)}" if isinstance(f.default, tuple) else "a text that is not empty"
+    return (
+        f"names, for example {','.join(f.metadata['example'])}"
+        if "example" in f.metadata
+        else "a text that is not empty"
+    )

@@ -12,6 +12,7 @@ from streamseg.errors import ConfigError
 
 PREFIX: Final = "STREAMSEG_"
 """Of every environment variable."""
+ENCODERS: Final = ("lstm", "gru", "rnn", "attention")
 
 
 def _text(default: str, why: str, *, choices: tuple[str, ...] = (), secret: bool = False, empty: bool = False) -> str:
@@ -27,8 +28,8 @@ def _decimal(default: float, low: float, high: float, unit: str, why: str) -> fl
     return field(default=default, metadata={"why": why, "low": low, "high": high, "unit": unit})
 
 
-def _names(default: tuple[str, ...], why: str) -> tuple[str, ...]:
-    return field(default=default, metadata={"why": why})
+def _names(default: tuple[str, ...], why: str, *, example: tuple[str, ...] = ()) -> tuple[str, ...]:
+    return field(default=default, metadata={"why": why, "empty": not default, "example": default or example})
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,20 +168,47 @@ class ModelSettings:
     encoder: str = _text(
         "lstm",
         "weekly steps of lstm or gru beat the classical models in log loss on 4 of 4 public sets",
-        choices=("lstm", "gru", "rnn", "attention"),
+        choices=ENCODERS,
     )
     hidden_size: int = _whole(32, 4, 512, "units", "32 to 48 were best; more only costs time")
-    epochs: int = _whole(16, 1, 1_000, "passes", "a year of 4,372 customers learnt in under a minute")
+    seeds: int = _whole(1, 1, 16, "networks", "served together: a little steadier, dearer by as many")
+    epochs: int = _whole(10, 1, 1_000, "passes", "more fit the past better and the future worse on two public sets")
     seed: int = _whole(0, 0, 2_147_483_647, "", "the same data give the same model")
 
 
 @dataclass(frozen=True, slots=True)
 class RetrainSettings:
-    """When a model is trained anew. Environment names carry `RETRAIN_`: `STREAMSEG_RETRAIN_INTERVAL_HOURS`."""
+    """When a model is trained anew, and what that may take. Environment names: `STREAMSEG_RETRAIN_INTERVAL_HOURS`."""
 
+    look_seconds: float = _decimal(3_600.0, 1, 604_800, "s", "drift and a bad model show in days, not in minutes")
     interval_hours: float = _decimal(
-        0.0, 0, 8_760, "h", "0 = on command only: a model nobody asked for should not appear"
+        0.0, 0, 8_760, "h", "0 = no schedule: drift says when a model is too old, the calendar doesn't"
     )
+    new_touchpoints: int = _whole(
+        0, 0, 1_000_000_000, "touchpoints", "0 = off: so many new ones, and a model is trained on them"
+    )
+    cooldown_hours: float = _decimal(24.0, 0, 8_760, "h", "a drift that no training mends must not train without end")
+    drift_psi: float = _decimal(0.25, 0, 100, "PSI", "of an input or a score; the usual word for another population")
+    drift_ks: float = _decimal(0.2, 0, 1, "KS", "of a score; a fifth of the customers lies elsewhere")
+    drift_outcomes_ratio: float = _decimal(
+        1.25, 1, 100, "ratio", "outcomes that came over those expected; one odd week moves all customers at once"
+    )
+    drift_ece: float = _decimal(0.05, 0, 1, "probability", "rise of the calibration error over the one at the gate")
+    shadow_days: float = _decimal(
+        0.0, 0, 365, "days", "0 = what passed the gate serves at once, and is rolled back if outcomes say so"
+    )
+    encoders: tuple[str, ...] = _names(
+        (), "one challenger each, the best is judged; none = model.encoder", example=("lstm", "gru")
+    )
+    max_touchpoints: int = _whole(
+        5_000_000, 1_000, 1_000_000_000, "touchpoints", "about 1 GB in memory; the oldest are dropped, the log says so"
+    )
+    max_minutes: float = _decimal(240.0, 0.1, 10_080, "min", "a training that takes longer than half a night hangs")
+    max_memory_mb: int = _whole(8_192, 1_024, 1_048_576, "MB", "of the training process; half of a usual server")
+    directory: str = _text(
+        "", "keeps finished challengers, so that a killed training goes on; empty = none is kept", empty=True
+    )
+    metrics_port: int = _whole(0, 0, 65_535, "port", "on metrics_host; 0 = no HTTP, as beside a worker on one machine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +246,9 @@ def _check_together(s: Settings) -> None:
         )
     if k.security_protocol.startswith("SASL"):
         _check_credentials(k)
+    for encoder in s.retrain.encoders:
+        if encoder not in ENCODERS:
+            raise ConfigError(f"retrain.encoders has {encoder!r}; expected names of {', '.join(ENCODERS)}")
     currency = s.touchpoints.base_currency
     if not (len(currency) == 3 and currency.isascii() and currency.isupper()):
         raise ConfigError(f"touchpoints.base_currency is {currency!r}; expected an ISO 4217 code, for example GBP")

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final, Literal, Required, Union, get_args, ge
 from streamseg.wire import topics
 from streamseg.wire.declared import Json, Says
 from streamseg.wire.fields import Touchpoint
+from streamseg.wire.model_decisions import ModelDecision
 from streamseg.wire.outputs import CustomerProfile, Decision
 from streamseg.wire.topics import TOPICS, Topic
 
@@ -37,6 +38,8 @@ class Message:
     title: str
     narrowed: Mapping[str, Json]
     """Fields of which this topic carries less than the class allows, with the whole of what it carries."""
+    key: str = "customer_id"
+    """What the record's key is; where a topic carries other records, too, it tells them apart."""
 
 
 MESSAGES: Final = (
@@ -56,6 +59,14 @@ MESSAGES: Final = (
         {"kind": {"enum": ["churn_alert"]}, "segment": {"type": "string"}, "score": {"type": "number"}},
     ),
     Message("customer-profile", topics.CUSTOMER_PROFILES, CustomerProfile, "What is held true of a customer now", {}),
+    Message(
+        "model-decision",
+        topics.MODELS,
+        ModelDecision,
+        "What was decided about a model, and why",
+        {},
+        key="decision/<at_ms>-<kind>-<version>",
+    ),
 )
 
 
@@ -69,7 +80,7 @@ def json_schema(message: Message) -> Json:
     for name, less in message.narrowed.items():
         body["properties"][name] |= less
     identity = {"$schema": DIALECT, "$id": f"urn:streamseg:{message.name}", "title": message.title}
-    return identity | {"description": f"Value of a record of {message.topic}."} | body
+    return identity | {"description": f"Value of a record of {message.topic} with the key {message.key}."} | body
 
 
 def files() -> dict[str, str]:
@@ -158,7 +169,8 @@ def _type(hint: Any) -> Json:
     if origin is Literal:
         return {"enum": list(get_args(hint))}
     if origin is tuple:
-        return {"type": "array", "items": _object(get_args(hint)[0])}
+        item = get_args(hint)[0]
+        return {"type": "array", "items": _type(item) if item in _NAMES else _object(item)}
     if origin in (UnionType, Union):
         return {"type": [_type(part)["type"] for part in get_args(hint)]}
     return {"type": _NAMES[origin or hint]}
@@ -197,7 +209,7 @@ def _asyncapi() -> Json:
         "info": {
             "title": "streamseg",
             "version": "1.0.0",
-            "description": "Touchpoints in; segment changes, churn alerts and customer profiles out.",
+            "description": "Touchpoints in; segment changes, churn alerts, customer profiles and models out.",
         },
         "defaultContentType": "application/json",
         "channels": {message.topic: _channel(message, by_name[message.topic]) for message in MESSAGES},
@@ -213,7 +225,7 @@ def _asyncapi() -> Json:
                 message.name: {
                     "title": message.title,
                     "payload": {"$ref": f"schemas/{message.name}.json"},
-                    "bindings": {"kafka": {"key": {"type": "string", "description": "customer_id"}}},
+                    "bindings": {"kafka": {"key": {"type": "string", "description": message.key}}},
                 }
                 for message in MESSAGES
             }

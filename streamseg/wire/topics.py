@@ -137,13 +137,13 @@ TOPICS: Final[tuple[Topic, ...]] = (
     ),
     Topic(
         name=MODELS,
-        key="a version, or current",
+        key="artifact/<version>, artifact/<version>/<chunk>, decision/<at_ms>-<kind>-<version>, or current",
         partitions=1,
         timestamp_type="CreateTime",
         cleanup_policy="compact",
         retention_ms=FOREVER_MS,
         owner="streamseg retrain",
-        purpose="The model registry: artefacts by version, and the pointer to the current one.",
+        purpose="Model registry: artefacts by version, every decision about them, and the pointer to the current one.",
     ),
     Topic(
         name=RETRAIN_COMMANDS,

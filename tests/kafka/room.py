@@ -9,8 +9,10 @@ from aiokafka import TopicPartition
 from streamseg.kafka.admin import create_topics
 from streamseg.kafka.client import KafkaAccess, open_reader, written_ends
 from streamseg.kafka.transaction import PartitionTransactions
+from streamseg.wire.model_decisions import Why
 from streamseg.wire.topics import CHANGELOG, MODELS, SEGMENT_CHANGES, TOPICS, TOUCHPOINTS
 
+WHY = Why("operator", 1_700_000_000_000, ("a test",))
 NAMES = {"input": TOUCHPOINTS, "outputs": SEGMENT_CHANGES, "changelog": CHANGELOG, "models": MODELS}
 
 

@@ -18,7 +18,7 @@ from streamseg.model.calibrate import Calibration
 from streamseg.model.network import Network
 from streamseg.wire.vocabulary import TYPES
 from tests.kafka.broker import Broker
-from tests.kafka.room import Room
+from tests.kafka.room import WHY, Room
 
 pytestmark = pytest.mark.kafka
 WEEKS = WindowSpec()
@@ -85,13 +85,13 @@ def test_a_feed_waits_for_a_model_takes_each_new_one_and_goes_back(kafka: Broker
         models = room.topic("models")
         assert await listener.hears(1) == [NO_MODEL]
         (first, data), (second, other) = a_model(1), a_model(2)
-        await publish(room.access, first, data, topic=models)
+        await publish(room.access, first, data, why=WHY, topic=models)
         await feed.ready()
         one = feed.current()
-        await publish(room.access, second, other, topic=models)
+        await publish(room.access, second, other, why=WHY, topic=models)
         await listener.hears(3)
         assert feed.current().version == second
-        await rollback(room.access, topic=models)
+        await rollback(room.access, why=WHY, topic=models)
         assert await listener.hears(4) == [NO_MODEL, first, second, first]
         assert feed.current() is one
 
@@ -105,12 +105,12 @@ def test_a_model_that_does_not_fit_is_refused_and_the_one_before_serves_on(
     async def story(room: Room, feed: ModelFeed, listener: Listener) -> None:
         models = room.topic("models")
         good, data = a_model(1)
-        await publish(room.access, good, data, topic=models)
+        await publish(room.access, good, data, why=WHY, topic=models)
         await listener.hears(1 if listener.heard[:1] == [good] else 2)
         bad, other = ("not-a-model", b"no artefact") if horizon_days is None else a_model(2, horizon_days)
-        await publish(room.access, bad, other, topic=models)
+        await publish(room.access, bad, other, why=WHY, topic=models)
         newer, more = a_model(3)
-        await publish(room.access, newer, more, topic=models)
+        await publish(room.access, newer, more, why=WHY, topic=models)
         while feed.current().version != newer:
             await asyncio.sleep(0.05)
         assert bad not in listener.heard
@@ -121,7 +121,7 @@ def test_a_model_that_does_not_fit_is_refused_and_the_one_before_serves_on(
 def test_a_first_model_that_does_not_fit_leaves_the_worker_waiting_with_the_reason(kafka: Broker) -> None:
     async def story(room: Room, feed: ModelFeed, listener: Listener) -> None:
         version, data = a_model(2, 30.0)
-        await publish(room.access, version, data, topic=room.topic("models"))
+        await publish(room.access, version, data, why=WHY, topic=room.topic("models"))
         while not (heard := [what for what in listener.heard if what != NO_MODEL]):
             await asyncio.sleep(0.05)
         assert heard[0].startswith(f"model {version} is refused: it forecasts 30 days and churn_horizon_days is 90")

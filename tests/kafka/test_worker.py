@@ -26,7 +26,7 @@ from streamseg.ops.metrics import Metrics
 from streamseg.pipeline import Pipeline
 from streamseg.settings import Settings
 from tests.kafka.broker import Broker
-from tests.kafka.room import Room
+from tests.kafka.room import WHY, Room
 from tests.kafka.test_model_feed import a_model
 
 pytestmark = pytest.mark.kafka
@@ -82,7 +82,7 @@ class Stage:
 
     async def published(self) -> None:
         version, data = a_model()
-        await publish(self.room.access, version, data, topic=self.room.topic("models"))
+        await publish(self.room.access, version, data, why=WHY, topic=self.room.topic("models"))
 
     async def until(self, is_so: Callable[[], bool]) -> None:
         async with asyncio.timeout(90):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamseg.datasets.simulator.lines import formatted, spoiled
-from streamseg.datasets.simulator.people import DAY_MS, KINDS, People, draw_people
+from streamseg.datasets.simulator.people import DAY_MS, KINDS, People, draw_change, draw_people
 from streamseg.datasets.simulator.visits import Touches, consent_touches, draw_touches, joined
 from streamseg.errors import ConfigError
 
@@ -43,6 +43,10 @@ class Options:
     """Activity of the r-th busiest customer goes with r to the minus this; 0 = all alike."""
     withdraw_share: float = 0.01
     """Share of customers (not of lines) who withdraw their consent; half of them give it again later."""
+    change_day: int = 0
+    """From the start of this day on a share of the customers looks and buys nothing; 0 to `days`."""
+    change_share: float = 0.0
+    """That share of the customers (not of lines), of all kinds alike; 0 = nobody changes."""
     out_of_order_share: float = 0.0
     """Lines that come 1 minute to 20 hours after their time: late, and within the default lateness of a day."""
     too_late_share: float = 0.0
@@ -100,6 +104,12 @@ def simulate(options: Options) -> Simulated:
         end_ms=options.start_ms + options.days * DAY_MS,
         zipf_exponent=options.zipf_exponent,
         withdraw_share=options.withdraw_share,
+        changed_ms=draw_change(
+            options.seed,
+            customers=options.customers,
+            at_ms=options.start_ms + options.change_day * DAY_MS,
+            share=options.change_share,
+        ),
     )
     consents = consent_touches(people)
     touches = joined(draw_touches(rng, people, options.events - repeats - len(consents)), consents)
@@ -137,10 +147,12 @@ def _check(options: Options) -> None:
             raise ConfigError(f"{name} is {share}; expected 0 to 1, for example 0.01")
     if not 28 <= options.days <= 3_650:
         raise ConfigError(f"days is {options.days}; expected 28 to 3,650, for example 364")
+    if not 0 <= options.change_day <= options.days:
+        raise ConfigError(f"change_day is {options.change_day}; expected 0 to days ({options.days})")
     if options.customers < 1 or options.events < 2 * options.customers:
         raise ConfigError(
             f"{options.events} events for {options.customers} customers; expected at least 1 customer and 2 events each"
         )
-    trouble = sum(share for name, share in shares.items() if name != "withdraw_share")
+    trouble = sum(share for name, share in shares.items() if name not in ("withdraw_share", "change_share"))
     if trouble > 0.9:
         raise ConfigError(f"the shares of trouble add up to {trouble:g}; expected at most 0.9")

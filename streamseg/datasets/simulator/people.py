@@ -38,6 +38,8 @@ class People:
     """Consent is withdrawn at this instant; `NEVER` for most."""
     restored_ms: NDArray[np.int64]
     """Consent is given again; `NEVER` for most."""
+    changed_ms: NDArray[np.int64]
+    """From then on the customer comes as often as before, looks and buys nothing; `NEVER` for most."""
     weight: NDArray[np.float64]
     """Expected share of all visits; sums to 1."""
     in_store: NDArray[np.bool_]
@@ -62,8 +64,9 @@ def draw_people(
     end_ms: int,
     zipf_exponent: float,
     withdraw_share: float,
+    changed_ms: NDArray[np.int64],
 ) -> People:
-    """Draw the customers; the shares of the kinds are met to within one customer."""
+    """Draw the customers; the shares of the kinds are met to within one customer. `changed_ms` as in `People`."""
     length_ms = end_ms - start_ms
     bounds = np.round(np.cumsum(_SHARES) * customers).astype(np.int64)
     kind = rng.permutation(np.searchsorted(bounds, np.arange(customers), side="right")).astype(np.int8)
@@ -88,11 +91,22 @@ def draw_people(
         churn_ms=churn,
         withdrawn_ms=withdrawn,
         restored_ms=restored,
+        changed_ms=changed_ms,
         weight=weight / weight.sum(),
         in_store=in_store & (kind != BROWSER),
         on_app=~in_store & (rng.random(customers) < 0.4),
         spend_level=rng.normal(2.5, 0.6, customers),
     )
+
+
+def draw_change(seed: int, *, customers: int, at_ms: int, share: float) -> NDArray[np.int64]:
+    """(C,) when each customer changes: `at_ms` for a share of them, `NEVER` for the rest.
+
+    From a stream of its own, so that up to then the shop is the same, byte for byte, with a change and without.
+    """
+    changed = np.full(customers, NEVER, dtype=np.int64)
+    changed[np.random.default_rng((seed, 1)).permutation(customers)[: round(customers * share)]] = at_ms
+    return changed
 
 
 def _draw_consent(

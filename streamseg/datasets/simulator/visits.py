@@ -24,6 +24,7 @@ _STEP_MS: Final = 30_000
 _SEASON_MONTHS: Final = (5, 11, 12)
 _PARTS: Final = ("email_open", "email_click", "view", "cart_add", "checkout", "purchase", "review")
 """What a visit may consist of, in its order."""
+_BOUGHT: Final = tuple(TYPE_CODES[name] for name in ("cart_add", "checkout", "purchase", "review"))
 NO_SESSION: Final = -1
 
 
@@ -71,10 +72,12 @@ def draw_touches(rng: np.random.Generator, people: People, count: int) -> Touche
     home = np.where(people.on_app[who], CHANNEL_CODES["app"], CHANNEL_CODES["web"])
     home = np.where(at_store, CHANNEL_CODES["store"], home)
     event_ms = start_ms[visit] + position * _STEP_MS + rng.integers(0, _STEP_MS, count)
+    event_ms = np.minimum(event_ms, people.active_until_ms[who] - 1)
+    only_looks = (people.changed_ms[who] != NEVER) & (event_ms >= people.changed_ms[who])
     touches = Touches(
         customer=who,
-        event_ms=np.minimum(event_ms, people.active_until_ms[who] - 1),
-        type_code=type_code,
+        event_ms=event_ms,
+        type_code=np.where(only_looks & np.isin(type_code, _BOUGHT), look, type_code),
         channel_code=np.where(part < 2, CHANNEL_CODES["email"], home),
         session=visit,
         consent=np.full(count, -1, dtype=np.int64),

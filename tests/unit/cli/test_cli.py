@@ -19,6 +19,8 @@ COMMANDS = [
     ["topics", "create"],
     ["topics", "check"],
     ["models", "list"],
+    ["models", "show"],
+    ["models", "compare"],
     ["models", "publish"],
     ["models", "promote"],
     ["models", "rollback"],

@@ -100,6 +100,24 @@ def test_consent_is_withdrawn_and_given_again_when_the_truth_says_so() -> None:
     assert said == withdrawn | restored
 
 
+def test_who_changes_in_mid_stream_looks_on_and_buys_no_more_and_nothing_else_is_another() -> None:
+    change = replace(CALM, change_day=200, change_share=0.4)
+    before, after = touchpoints(CALM), touchpoints(change)
+    at_ms = CALM.start_ms + 200 * DAY_MS
+    changed = simulate(change).people.changed_ms == at_ms
+    assert int(changed.sum()) == 120
+    moved = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
+    assert len(moved) > 1_000
+    for old, new in moved:
+        assert changed[int(new["customer_id"][1:])]
+        assert new["event_time"] >= at_ms
+        assert old["type"] in ("cart_add", "checkout", "purchase", "review")
+        assert new["type"] in ("view", "search", "store_visit")
+    assert not any(
+        t["type"] == "purchase" and t["event_time"] >= at_ms and changed[int(t["customer_id"][1:])] for t in after
+    )
+
+
 def test_few_customers_are_busy_and_many_are_not() -> None:
     counts = np.sort(np.bincount(simulate(CALM).touches.customer))[::-1]
     assert counts[:30].sum() > 0.25 * counts.sum()
@@ -110,6 +128,7 @@ def test_few_customers_are_busy_and_many_are_not() -> None:
     [
         (replace(CALM, bad_share=1.5), "bad_share is 1.5; expected 0 to 1, for example 0.01"),
         (replace(CALM, days=7), "days is 7; expected 28 to 3,650, for example 364"),
+        (replace(CALM, change_day=400), "change_day is 400; expected 0 to days (364)"),
         (replace(CALM, events=10), "10 events for 300 customers; expected at least 1 customer and 2 events each"),
         (
             replace(CALM, bad_share=0.5, too_late_share=0.5),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from streamseg.ops.declared import DECLARED
@@ -17,9 +18,7 @@ def test_each_metric_that_wakes_somebody_has_a_rule_and_no_rule_names_another() 
     for declared in DECLARED:
         # Read as a denominator, a metric that never wakes anybody may stand in a rule, too.
         assert declared.alert.startswith("never") or declared.name in rules, declared.name
-    named = {
-        word.removesuffix("_bucket") for word in rules.replace("(", " ").replace("[", " ").replace(")", " ").split()
-    }
+    named = {word.removesuffix("_bucket") for word in re.split(r"[\s()\[{]", rules)}
     assert {word for word in named if word.startswith("streamseg_")} <= {declared.name for declared in DECLARED}
 
 

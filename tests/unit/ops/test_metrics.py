@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 
-from streamseg.ops.declared import DECLARED
+from streamseg.ops.declared import WORKER
 from streamseg.ops.metrics import NAMED_TYPES, Metrics
 
 
@@ -14,7 +14,7 @@ def scraped(metrics: Metrics) -> dict[str, float]:
 
 def test_every_declared_metric_is_scraped_with_its_help_unit_and_alert() -> None:
     text = Metrics().render().decode()
-    for declared in DECLARED:
+    for declared in WORKER:
         # The text format of Prometheus names a counter's family without "_total" in newer clients only.
         line = next(line for line in text.splitlines() if line.startswith(f"# HELP {declared.name} "))
         assert declared.help in line
@@ -25,7 +25,7 @@ def test_every_declared_metric_is_scraped_with_its_help_unit_and_alert() -> None
 def test_nothing_is_scraped_that_is_not_declared() -> None:
     text = Metrics().render().decode()
     names = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE") and "_created" not in line}
-    assert names == {declared.name for declared in DECLARED}
+    assert names == {declared.name for declared in WORKER}
 
 
 def test_what_a_batch_counted_is_what_a_scraper_reads() -> None:

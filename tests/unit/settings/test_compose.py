@@ -9,14 +9,21 @@ import pytest
 from streamseg import compose
 from streamseg.errors import ConfigError
 from streamseg.kafka.token_file import TokenFile
+from streamseg.model.drift import DriftLimits
 from streamseg.model.train import TrainingPlan
 from streamseg.pipeline import Rules
-from streamseg.settings import Settings, load
+from streamseg.settings import RetrainSettings, Settings, load
 
 
 def test_the_defaults_of_the_settings_are_those_of_the_rooms() -> None:
     assert compose.rules(Settings(), live=False) == Rules()
     assert compose.training_plan(Settings()) == TrainingPlan()
+    assert compose.drift_limits(Settings()) == DriftLimits()
+
+
+def test_without_a_list_of_encoders_the_one_of_the_model_is_trained() -> None:
+    assert compose.encoders(Settings()) == ("lstm",)
+    assert compose.encoders(Settings(retrain=RetrainSettings(encoders=("gru", "lstm")))) == ("gru", "lstm")
 
 
 def test_only_a_live_worker_clamps_event_times() -> None:

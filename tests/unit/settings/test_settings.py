@@ -99,6 +99,10 @@ def test_a_secret_is_shown_neither_by_render_nor_by_repr_nor_by_an_error(tmp_pat
         ({"STREAMSEG_GROUP_ID": ""}, "STREAMSEG_GROUP_ID='': expected a text that is not empty"),
         ({"STREAMSEG_OUTCOME_TYPES": ","}, "STREAMSEG_OUTCOME_TYPES=[]: expected names, for example purchase,renew"),
         (
+            {"STREAMSEG_RETRAIN_ENCODERS": "lstm,abacus"},
+            "retrain.encoders has 'abacus'; expected names of lstm, gru",
+        ),
+        (
             {"STREAMSEG_COOLING_EXIT": "0.6"},
             "decisions.cooling_exit is 0.6; expected at most cooling_enter (0.5), else segments flap",
         ),
@@ -150,6 +154,7 @@ def test_a_wrong_setting_is_refused_with_its_remedy(environ: dict[str, str], mes
             "[worker]\ngroup = 1\n",
             "worker.group is not a setting; did you mean worker.group_id? `streamseg settings` lists all",
         ),
+        ("[retrain]\nencoders = 1\n", "retrain.encoders=1: expected names, for example lstm,gru"),
         ("[worker]\ngroup_id = 1\n", "worker.group_id=1: expected a text that is not empty"),
         (
             "[decisions]\nwindow_days = true\n",

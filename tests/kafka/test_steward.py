@@ -1,0 +1,146 @@
+"""The steward's steps on a topic, without its Faust app: shadows are watched and judged, failures are remembered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+
+from streamseg.agents.steward import Steward
+from streamseg.core.features import FEATURES
+from streamseg.core.windows import WindowSpec
+from streamseg.datasets import jsonl
+from streamseg.kafka.client import KafkaAccess
+from streamseg.kafka.embedded import embedded_broker
+from streamseg.kafka.produce import produce
+from streamseg.kafka.registry import Registry, publish, read
+from streamseg.model.artifact import load, pack
+from streamseg.model.behaviours import cluster
+from streamseg.model.calibrate import Calibration
+from streamseg.model.network import Network
+from streamseg.ops.retrain_metrics import RetrainMetrics
+from streamseg.settings import Settings
+from streamseg.settings import load as load_settings
+from streamseg.wire.model_decisions import Why
+from streamseg.wire.vocabulary import TYPES
+from tests.unit.model.simulated import DAY_MS, START_MS, some_shoppers
+
+pytestmark = pytest.mark.kafka
+SEEN_DAYS = 120
+"""What the models of these tests have learnt from; what comes later, neither has."""
+
+
+def a_model(*, offset: float = 0.0) -> tuple[str, bytes]:
+    """Version and bytes of a small model, all of one network; the offset says how sure it is of everybody's loss."""
+    data = pack(
+        Network(len(FEATURES), len(TYPES), encoder="lstm", hidden=4, seed=1),
+        spec=WindowSpec(),
+        outcome_types=("purchase", "renew"),
+        data_from_ms=START_MS,
+        data_until_ms=START_MS + SEEN_DAYS * DAY_MS,
+        customers=100,
+        calibration=Calibration(28.0, offset=offset),
+        behaviours=cluster(np.random.default_rng(0).uniform(size=(40, 3))),
+        metrics={"candidate.log_loss": 0.5},
+    )
+    return load(data, spec=WindowSpec()).version, data
+
+
+def shoppers(customers: int) -> dict[bool, list[jsonl.FileRecord]]:
+    """Touchpoints of half a year, by whether the models have learnt from them."""
+    (batch,) = some_shoppers(customers, 180)
+    parts: dict[bool, list[jsonl.FileRecord]] = {True: [], False: []}
+    for row in range(len(batch)):
+        told = {
+            "event_id": batch.event_id[row],
+            "customer_id": batch.customer_id[row].decode(),
+            "type": TYPES[batch.type_code[row]],
+            "event_time": int(batch.event_ms[row]),
+            "amount": int(batch.amount_micro[row]) / 1e6,
+        }
+        (record,) = jsonl.records([orjson.dumps(told)])
+        parts[told["event_time"] < START_MS + SEEN_DAYS * DAY_MS].append(record)
+    return parts
+
+
+def play(
+    tmp_path: Path, story: Callable[[Steward, KafkaAccess, RetrainMetrics], Awaitable[None]], **settings: str
+) -> None:
+    with embedded_broker() as bootstrap:
+        chosen: Settings = load_settings(
+            {
+                "STREAMSEG_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+                "STREAMSEG_CHURN_HORIZON_DAYS": "28",
+                "STREAMSEG_RETRAIN_SHADOW_DAYS": "28",
+                **settings,
+            }
+        )
+        metrics = RetrainMetrics()
+
+        async def run() -> None:
+            await story(Steward(chosen, tmp_path, metrics), KafkaAccess(bootstrap), metrics)
+
+        asyncio.run(run())
+
+
+def last(registry: Registry) -> tuple[str, str | None, str]:
+    decision = registry.decisions[-1]
+    return decision.kind, decision.version, decision.by
+
+
+@pytest.mark.parametrize(("offset", "fate"), [(-1.0, "promoted"), (1.0, "refused")])
+def test_a_challenger_in_the_shadow_is_judged_on_live_traffic_when_its_time_is_over(
+    tmp_path: Path, offset: float, fate: str
+) -> None:
+    (serving, data), (waiting, other) = a_model(), a_model(offset=offset)
+    parts = shoppers(150)
+
+    async def story(steward: Steward, access: KafkaAccess, metrics: RetrainMetrics) -> None:
+        await publish(access, serving, data, why=Why("operator", 1))
+        await publish(access, waiting, other, kind="shadowed", why=Why("drift", 2))
+        await produce(access, parts[True])
+        step = await steward.look()
+        assert (step.what, step.reasons) == ("wait", (f"{waiting} has been in the shadow for 0.0 of 28 days",))
+        await produce(access, parts[False])
+        step = await steward.look()
+        assert any(reason.startswith("log loss ") and " on " in reason for reason in step.reasons)
+        registry = await read(access)
+        assert last(registry) == (fate, waiting, "shadow")
+        assert registry.current == (waiting if fate == "promoted" else serving)
+        assert registry.shadow is None
+        assert metrics.registry.get_sample_value("streamseg_retrain_decisions_total", {"kind": fate}) == 1.0
+
+    play(tmp_path, story)
+
+
+def test_a_training_that_comes_to_nothing_is_remembered_with_its_reason(tmp_path: Path) -> None:
+    async def story(steward: Steward, access: KafkaAccess, metrics: RetrainMetrics) -> None:
+        await produce(access, shoppers(10)[True])
+        step = await steward.look(commanded_ms=1)
+        assert (step.what, step.by) == ("train", "command")
+        registry = await read(access)
+        assert last(registry) == ("failed", None, "command")
+        assert registry.decisions[-1].reasons == (
+            "a command arrived",
+            "nothing to train on: 10 customers, at least 50 needed; give a longer or larger history",
+        )
+        # The same command comes again where an agent was stopped; it has been answered.
+        assert (await steward.look(commanded_ms=1)).what == "wait"
+        assert list(tmp_path.glob("*.json")) == []
+
+    play(tmp_path, story)
+
+
+def test_a_look_without_touchpoints_or_models_does_nothing(tmp_path: Path) -> None:
+    async def story(steward: Steward, access: KafkaAccess, metrics: RetrainMetrics) -> None:
+        await produce(access, shoppers(10)[True][:1])
+        step = await steward.look()
+        assert (step.what, step.reasons) == ("wait", ("nothing asks for a training",))
+        assert (await read(access)).decisions == ()
+        assert metrics.registry.get_sample_value("streamseg_retrain_touchpoints") == 1.0
+
+    play(tmp_path, story)
