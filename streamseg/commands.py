@@ -97,6 +97,40 @@ def _write(path: Path, data: bytes) -> None:
     part.replace(path)
 
 
+def backtest(arguments: argparse.Namespace) -> int:
+    """Measure forecasts at a time in the past beside what came."""
+    from streamseg.backtest.contenders import classical
+    from streamseg.backtest.progress import stages
+    from streamseg.backtest.report import show
+    from streamseg.backtest.run import run
+    from streamseg.compose import core_spec, decode_limits
+
+    chosen = _load()
+    if arguments.json is not None and not arguments.json.parent.is_dir():
+        raise ConfigError(
+            f"--json {arguments.json}: {arguments.json.parent} is no directory; make it, or choose another"
+        )
+    with stages() as progress:
+        report = run(
+            arguments.input,
+            cutoff_ms=arguments.cutoff,
+            horizon_days=arguments.horizon_days,
+            spec=core_spec(chosen),
+            limits=decode_limits(chosen, live=False),
+            contenders=lambda history: (
+                classical(history, until_ms=arguments.cutoff, horizon_days=arguments.horizon_days, progress=progress),
+                "pareto_nbd",
+            ),
+            command={"encoder": arguments.encoder, "seeds": arguments.seeds},
+            progress=progress,
+            plot_dir=arguments.plot,
+        )
+    show(report, terminal=sys.stdout.isatty())
+    if arguments.json is not None:
+        _write(arguments.json, report.as_json())
+    return OK
+
+
 def replay(arguments: argparse.Namespace) -> int:
     """Run the pipeline over a file."""
     from streamseg import compose
