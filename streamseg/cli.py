@@ -128,6 +128,7 @@ def _add_offline(top: _Commands) -> None:
     _add_input(train)
     train.add_argument("--until", type=_time, metavar="TIME", help="leave out touchpoints from this time on (RFC 3339)")
     train.add_argument("--output", type=Path, required=True, metavar="MODEL", help="the artefact: one file")
+    _add_backtest(top)
     replay = top.add(
         "replay",
         "run the worker's pipeline over a file, without Kafka: same input and model, same outputs",
@@ -144,6 +145,33 @@ def _add_offline(top: _Commands) -> None:
         metavar="N",
         help="split the keys as Kafka's default partitioner does, a clock each (default: %(default)s)",
     )
+
+
+def _add_backtest(top: _Commands) -> None:
+    backtest = top.add(
+        "backtest",
+        "measure forecasts at a time in the past beside what came, and beside classical models",
+        "streamseg backtest --input shop.jsonl.gz --cutoff 2011-09-01 --horizon-days 100 --plot pictures",
+        commands.backtest,
+    )
+    _add_input(backtest)
+    backtest.add_argument(
+        "--cutoff", type=_time, required=True, metavar="TIME", help="models see what lies before it (RFC 3339)"
+    )
+    backtest.add_argument(
+        "--horizon-days", type=_count, required=True, metavar="N", help="forecast and measured: so many days from there"
+    )
+    backtest.add_argument(
+        "--encoder",
+        choices=("lstm", "gru", "rnn", "attention", "all"),
+        default="lstm",
+        help="the network, or all of them in turn (default: %(default)s)",
+    )
+    backtest.add_argument(
+        "--seeds", type=_count, default=1, metavar="K", help="networks of each encoder (default: %(default)s)"
+    )
+    backtest.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    backtest.add_argument("--plot", type=Path, metavar="DIR", help="draw calibration, tracking and lift there, as SVG")
 
 
 def _add_services(top: _Commands) -> None:

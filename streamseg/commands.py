@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -95,6 +96,44 @@ def _write(path: Path, data: bytes) -> None:
     part = path.with_name(path.name + ".part")
     part.write_bytes(data)
     part.replace(path)
+
+
+def backtest(arguments: argparse.Namespace) -> int:
+    """Measure forecasts at a time in the past beside what came."""
+    from streamseg.backtest.learning import learn
+    from streamseg.backtest.progress import stages
+    from streamseg.backtest.report import show
+    from streamseg.backtest.run import run
+    from streamseg.compose import core_spec, decode_limits, training_plan
+    from streamseg.model.encoders import ENCODERS
+
+    chosen = _load()
+    plan = replace(
+        training_plan(chosen),
+        horizon_days=float(arguments.horizon_days),
+        encoders=tuple(ENCODERS) if arguments.encoder == "all" else (arguments.encoder,),
+        seeds=arguments.seeds,
+    )
+    if arguments.json is not None and not arguments.json.parent.is_dir():
+        raise ConfigError(
+            f"--json {arguments.json}: {arguments.json.parent} is no directory; make it, or choose another"
+        )
+    with stages() as progress:
+        report = run(
+            arguments.input,
+            cutoff_ms=arguments.cutoff,
+            horizon_days=arguments.horizon_days,
+            spec=core_spec(chosen),
+            limits=decode_limits(chosen, live=False),
+            learning=lambda history: learn(history, plan, cutoff_ms=arguments.cutoff, progress=progress),
+            command={"encoder": arguments.encoder, "seeds": arguments.seeds},
+            progress=progress,
+            plot_dir=arguments.plot,
+        )
+    show(report, terminal=sys.stdout.isatty())
+    if arguments.json is not None:
+        _write(arguments.json, report.as_json())
+    return OK
 
 
 def replay(arguments: argparse.Namespace) -> int:

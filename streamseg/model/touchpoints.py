@@ -46,6 +46,15 @@ class Touchpoints:
         """(T,) whose each touchpoint is; made anew at each call."""
         return np.repeat(np.arange(len(self.customer_ids)), np.diff(self.bounds))
 
+    def keep(self, wanted: NDArray[np.bool_]) -> tuple[Touchpoints, Int64Array]:
+        """Some of them, (T,) True, and the numbers here of the customers who have any of those."""
+        seen = np.concatenate(([0], np.cumsum(wanted)))
+        counts = np.diff(seen[self.bounds])
+        kept = np.flatnonzero(counts)
+        bounds = np.concatenate(([0], np.cumsum(counts[kept])))
+        columns = {name: getattr(self, name)[wanted] for name in _KEPT}
+        return Touchpoints([self.customer_ids[one] for one in kept.tolist()], bounds, **columns), kept
+
 
 def gather(batches: Iterable[TouchpointBatch]) -> Touchpoints:
     """Sort touchpoints by customer and time, and leave out what may not be used.

@@ -12,6 +12,7 @@ from streamseg.cli import main
 COMMANDS = [
     ["demo"],
     ["train"],
+    ["backtest"],
     ["replay"],
     ["worker"],
     ["retrain"],
