@@ -56,6 +56,8 @@ class Manifest:
     """`name`, and the parameters of `counts` and `spend`."""
     share: float
     """Of the classical model, 0 to 1."""
+    value_share: float
+    """The same in the expected spend."""
     data_from_ms: int
     data_until_ms: int
     """The model has seen nothing after this. It stands for the time of creation: equal data gives equal bytes."""
@@ -119,6 +121,7 @@ def pack(
         networks=tuple({"encoder": one.encoder_name, "hidden": one.hidden} for one in blend.networks),
         classical=_describe(blend.classical),
         share=blend.share,
+        value_share=blend.value_share,
         data_from_ms=data_from_ms,
         data_until_ms=data_until_ms,
         customers=customers,
@@ -224,7 +227,9 @@ def _build(
         networks.append(network)
     if tensors["average"].shape != (len(FEATURES),):
         raise ValueError(f"averages of shape {tensors['average'].shape}")
-    blend = Blend(tuple(networks), _restore(manifest.classical), manifest.share, tensors["average"])
+    blend = Blend(
+        tuple(networks), _restore(manifest.classical), manifest.share, manifest.value_share, tensors["average"]
+    )
     calibration = Calibration(**manifest.calibration)
     limits = (calibration.horizon_days, calibration.level, calibration.slope, calibration.value_level)
     if not all(math.isfinite(value) and value > 0 for value in limits) or not math.isfinite(calibration.offset):

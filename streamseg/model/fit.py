@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from streamseg.core.features import FEATURES
-from streamseg.core.scores import Float32Array
+from streamseg.core.scores import Float32Array, Float64Array
 from streamseg.core.windows import DAY_MS
 from streamseg.errors import ConfigError
 from streamseg.model.folds import Folds
@@ -36,6 +36,9 @@ SCALED_BY = 65_536
 """Instants, evenly spaced ones, that means and deviations are taken from at most."""
 WEIGHT_DECAY = 0.1
 SPEND_WEIGHT = 0.2
+VALUE_WEIGHT = 0.1
+"""Of the total spend: it ranks spenders better than the spend of a day does (Gini .866 and .862 on one public set)."""
+WHOLESALE = 0.999
 TYPE_WEIGHT = 0.05
 """Both shape the embedding; without spend the counts themselves were worse on two public sets (log loss +.004)."""
 TOUCH_SHARE = 0.5
@@ -58,6 +61,10 @@ class Labels:
     log_spend: Tensor
     """(N,) log of spend per outcome day in the longest known horizon; 0 where none."""
     has_spend: Tensor
+    spend: Tensor
+    """(N,) money paid in the longest known horizon, in units of a usual outcome day's; bounded."""
+    longest: Tensor
+    """(N,) which of the horizons that is."""
     next_type: Tensor
     """(N,) code, -1 = unknown."""
     weight: Tensor
@@ -141,7 +148,7 @@ def fit(
                 if not len(chunk.instants):
                     continue
                 forecast = network.forecast(states[chunk.step, chunk.sequence], folds.z(network, chunk))
-                loss = _loss(forecast, labels, chunk.instants, grid) / mean_weight
+                loss = _loss(forecast, labels, chunk.instants, grid, network.spend_level) / mean_weight
                 loss.backward()
                 optimiser.step()
         progress((epoch + 1) / epochs)
@@ -153,7 +160,7 @@ def label(history: History, instants: Instants, horizons: tuple[float, ...], unt
     customer, t = instants.customer, instants.instant_ms
     counts = np.zeros((len(t), len(horizons)), np.float32)
     known = np.zeros((len(t), len(horizons)), np.float32)
-    log_spend = np.zeros(len(t))
+    log_spend, paid_in_all = np.zeros(len(t)), np.zeros(len(t))
     for column, days in enumerate(horizons):
         span_ms = round(days * DAY_MS)
         inside = t + span_ms <= until_ms
@@ -163,6 +170,7 @@ def label(history: History, instants: Instants, horizons: tuple[float, ...], unt
         spend = history.outcomes.gross_spend(customer, t, span_ms)
         paid = (count > 0) & (spend > 0)
         log_spend[paid] = np.log(spend[paid] / count[paid])
+        paid_in_all = np.where(inside, spend, paid_in_all)
     next_type = history.outcomes.next_type(customer, np.minimum(t, until_ms))
     after = history.outcomes.next_ms(customer, t)
     return Labels(
@@ -170,9 +178,20 @@ def label(history: History, instants: Instants, horizons: tuple[float, ...], unt
         known=torch.from_numpy(known),
         log_spend=torch.from_numpy(log_spend.astype(np.float32)),
         has_spend=torch.from_numpy((log_spend != 0).astype(np.float32)),
+        spend=torch.from_numpy(_in_units(paid_in_all, log_spend).astype(np.float32)),
+        longest=torch.from_numpy(np.maximum(known.sum(axis=1).astype(np.int64) - 1, 0)),
         next_type=torch.from_numpy(np.where(after <= until_ms, next_type, -1)),
         weight=torch.from_numpy(_weights(instants)),
     )
+
+
+def _in_units(spend: Float64Array, log_spend: Float64Array) -> Float64Array:
+    """Spend over that of a usual outcome day, cut at all but the largest thousandth: one wholesaler teaches nobody."""
+    some = spend[spend > 0]
+    if not len(some):
+        return spend
+    unit = float(np.exp(log_spend[log_spend != 0].mean()))
+    return np.minimum(spend, np.quantile(some, WHOLESALE)) / unit
 
 
 def _weights(instants: Instants) -> Float32Array:
@@ -201,7 +220,15 @@ def _set_scales(
     network.start_at(rate=rate, type_counts=torch.bincount(known, minlength=len(TYPES)).float())
 
 
-def _loss(forecast: Forecast, labels: Labels, which: Tensor, horizons: Tensor) -> Tensor:
+def _tweedie(forecast: Forecast, log_m: Tensor, spend: Tensor, unit: Tensor) -> Tensor:
+    """Deviance of the total spend, power 3/2 (Jorgensen 1987); the counts are not moved by it."""
+    log_day = forecast.spend_mu + 0.5 * torch.exp(2.0 * forecast.spend_log_sigma) - unit
+    log_count = (log_m - functional.softplus(forecast.zero_logit)).detach()
+    half = torch.exp(0.5 * (log_count + log_day)).clamp(min=1e-3)
+    return 2.0 * (spend / half + half)
+
+
+def _loss(forecast: Forecast, labels: Labels, which: Tensor, horizons: Tensor, unit: Tensor) -> Tensor:
     """Weighted sum over M instants: counts over all known horizons, spend, next type."""
     wide = Forecast(*(value[:, None] if value.dim() == 1 else value for value in forecast))
     log_m = log_mean(wide, horizons[None, :])  # (M, D)
@@ -211,4 +238,5 @@ def _loss(forecast: Forecast, labels: Labels, which: Tensor, horizons: Tensor) -
     misfit = (labels.log_spend[which] - forecast.spend_mu) / sigma
     spend = (0.5 * misfit.square() + forecast.spend_log_sigma) * labels.has_spend[which]
     types = functional.cross_entropy(forecast.type_logits, labels.next_type[which], ignore_index=-1, reduction="none")
-    return ((counts + SPEND_WEIGHT * spend + TYPE_WEIGHT * types) * labels.weight[which]).sum()
+    total = _tweedie(forecast, log_m.gather(1, labels.longest[which, None])[:, 0], labels.spend[which], unit)
+    return ((counts + SPEND_WEIGHT * spend + VALUE_WEIGHT * total + TYPE_WEIGHT * types) * labels.weight[which]).sum()

@@ -88,10 +88,13 @@ def ask(scorer: Scorer, trial: Trial) -> Forecasts:
     return replay_scores(scorer, trial.history, trial.instants)
 
 
-def blended(one: Forecasts, other: Forecasts, share: Float64Array) -> Forecasts:
-    """(N,) `share` of the other, the rest of the one."""
-    names = [field.name for field in fields(Forecasts)]
-    return Forecasts(*((1.0 - share) * getattr(one, name) + share * getattr(other, name) for name in names))
+def blended(one: Forecasts, other: Forecasts, share: Float64Array, value_share: Float64Array) -> Forecasts:
+    """(N,) `share` of the other, `value_share` of its value, the rest of the one: as `Blend` does."""
+    return Forecasts(
+        none=(1.0 - share) * one.none + share * other.none,
+        count=(1.0 - share) * one.count + share * other.count,
+        value=(1.0 - value_share) * one.value + value_share * other.value,
+    )
 
 
 def served_crosswise(raw: Forecasts, trial: Trial) -> Forecasts:
