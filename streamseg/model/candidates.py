@@ -106,7 +106,7 @@ class Fits:
         """What one network of an encoder, fitted before the origin, forecasts; `part` is (which, of how many)."""
         network = self._fit(encoder, self.plan.seed, trial.origin.origin_ms, "fitting before the origin", part)
         return ask(
-            unfinished(Blend((network,), None, 0.0, self.average), Calibration(trial.origin.horizon_days)), trial
+            unfinished(Blend((network,), None, 0.0, 0.0, self.average), Calibration(trial.origin.horizon_days)), trial
         )
 
     def refit(self, one: Candidate) -> Blend:
