@@ -56,8 +56,6 @@ class Manifest:
     """`name`, and the parameters of `counts` and `spend`."""
     share: float
     """Of the classical model, 0 to 1."""
-    value_share: float
-    """The same in the expected spend."""
     data_from_ms: int
     data_until_ms: int
     """The model has seen nothing after this. It stands for the time of creation: equal data gives equal bytes."""
@@ -121,7 +119,6 @@ def pack(
         networks=tuple({"encoder": one.encoder_name, "hidden": one.hidden} for one in blend.networks),
         classical=_describe(blend.classical),
         share=blend.share,
-        value_share=blend.value_share,
         data_from_ms=data_from_ms,
         data_until_ms=data_until_ms,
         customers=customers,

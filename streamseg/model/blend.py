@@ -50,20 +50,17 @@ class Blend:
     """Of equal weight, whatever their encoders and seeds."""
     classical: Classical | None
     share: float
-    """Weight of the classical model in whether and how often, 0 to 1; the networks share the rest."""
-    value_share: float
-    """The same in how much: who buys often and who spends much are forecast by different strengths."""
+    """Weight of the classical model in whether and how often, 0 to 1; the networks share the rest. How much is spent
+    they say alone: they rank spenders better (Gini .848 and .875 against .842 and .867 before two cut-offs)."""
     average: Float32Array
     """(F,) mean of each feature over the training data."""
 
     def __post_init__(self) -> None:
-        least, most = float(not self.networks), float(self.classical is not None)
-        for share in (self.share, self.value_share):
-            if not least <= share <= most:
-                raise ValueError(
-                    f"a blend of {len(self.networks)} networks and {'a' if self.classical else 'no'} classical model "
-                    f"has the share {share}; expected 0 to 1, 1 without networks and 0 without a classical model"
-                )
+        if not float(not self.networks) <= self.share <= float(self.classical is not None):
+            raise ValueError(
+                f"a blend of {len(self.networks)} networks and {'a' if self.classical else 'no'} classical model has "
+                f"the share {self.share}; expected 0 to 1, 1 without networks and 0 without a classical model"
+            )
 
     @property
     def name(self) -> str:
@@ -94,8 +91,8 @@ class Blend:
         if self.classical is not None:
             ever, found = _ask_classical(self.classical, [x for _, x in tiles], horizon_days)
             # The classical models know buyers only: of those who never bought the networks speak alone.
-            shares = [np.where(ever, share, 0.0) for share in (self.share, self.value_share)]
-            together = [mix(together[0], found, *shares) if together else found]
+            share = np.where(ever, self.share, 0.0)
+            together = [mix(together[0], found, share) if together else found]
         return together[0]
 
     def _slices(self) -> list[tuple[Network, int, int]]:
@@ -109,10 +106,10 @@ class Blend:
         return expected(network.closed_forms(torch.cat(raw)), horizon_days)
 
 
-def mix(one: Outlook, other: Outlook, share: Float64Array, value_share: Float64Array) -> Outlook:
-    """(N,) `share` of the other in the first two, `value_share` in the last two, the rest of the one."""
-    shares = (share, share, value_share, value_share)
-    return Outlook(*((1.0 - part) * a + part * b for part, a, b in zip(shares, one, other, strict=True)))
+def mix(one: Outlook, other: Outlook, share: Float64Array) -> Outlook:
+    """(N,) `share` of the other in whether and how often, the rest of the one."""
+    none, days = ((1.0 - share) * a + share * b for a, b in zip(one[:2], other[:2], strict=True))
+    return Outlook(none, days, one.value, one.square)
 
 
 def expected(forecast: Forecast, horizon_days: float) -> Outlook:

@@ -88,12 +88,12 @@ def ask(scorer: Scorer, trial: Trial) -> Forecasts:
     return replay_scores(scorer, trial.history, trial.instants)
 
 
-def blended(one: Forecasts, other: Forecasts, share: Float64Array, value_share: Float64Array) -> Forecasts:
-    """(N,) `share` of the other, `value_share` of its value, the rest of the one: as `Blend` does."""
+def blended(one: Forecasts, other: Forecasts, share: Float64Array) -> Forecasts:
+    """(N,) `share` of the other in whether and how often, the rest of the one: as `Blend` does."""
     return Forecasts(
         none=(1.0 - share) * one.none + share * other.none,
         count=(1.0 - share) * one.count + share * other.count,
-        value=(1.0 - value_share) * one.value + value_share * other.value,
+        value=one.value,
     )
 
 

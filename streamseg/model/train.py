@@ -16,7 +16,7 @@ from streamseg.errors import ConfigError
 from streamseg.model.artifact import Artifact, pack
 from streamseg.model.behaviours import Behaviours
 from streamseg.model.calibrate import Origin, choose_origin
-from streamseg.model.candidates import CLASSICAL, PARTNER, Candidate, Fits, TrainingPlan, choose
+from streamseg.model.candidates import CLASSICAL, PARTNER, Candidate, Fits, TrainingPlan, choose, foremost
 from streamseg.model.drift import refer
 from streamseg.model.evaluate import Evaluation, evaluate
 from streamseg.model.fit import Progress
@@ -124,7 +124,7 @@ def train_on(
     bars = {name: fits.early_classical(name, trial) for name in CLASSICAL}
     hopeless = _hopeless(history, plan, trial)
     candidates = {} if hopeless else choose(fits, trial, bars[PARTNER].raw)
-    best = min(candidates.values(), key=lambda one: one.log_loss(trial), default=bars[PARTNER])
+    best = foremost(list(candidates.values()), trial) if candidates else bars[PARTNER]
     serving = ask(incumbent.scorer.over(origin.horizon_days), trial) if incumbent is not None else None
     verdict = gate(
         _judged("candidate", best.served),

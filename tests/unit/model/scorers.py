@@ -37,7 +37,7 @@ def a_blend(encoder: str = "lstm", hidden: int = 8, *, seeds: int = 1, share: fl
         network.w_out.data *= 20.0
         networks.append(network)
     average = np.linspace(0.0, 2.0, len(FEATURES), dtype=np.float32)
-    return Blend(tuple(networks), PARETO if share else None, share, share, average)
+    return Blend(tuple(networks), PARETO if share else None, share, average)
 
 
 def a_scorer(encoder: str = "lstm", calibration: Calibration | None = None, hidden: int = 8) -> ModelScorer:
