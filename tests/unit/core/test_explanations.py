@@ -45,7 +45,7 @@ class LinearScorer:
 
     def score(self, state: Float32Array, x: Float32Array) -> Scores:
         risk = 0.5 + x.astype(np.float64) @ self.weights
-        return Scores(risk, risk, risk, np.ones((len(x), 1)))
+        return Scores(risk, risk, risk, risk, risk, np.ones((len(x), 1)))
 
 
 def a_scorer(**weights: float) -> LinearScorer:
