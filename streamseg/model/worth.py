@@ -32,7 +32,7 @@ def value_interval(none: Float64Array, mean: Float64Array, square: Float64Array)
     >>> none, mean, square = np.array([[0.95, 0.5, 1e-6], [5.0, 50.0, 100.0], [900.0, 6e3, 1.1e4]])
     >>> low, high = value_interval(none, mean, square)
     >>> low.round(1), high.round(1)
-    (array([ 0. ,  0. , 65.6]), array([  0. , 129.8, 138.6]))
+    (array([ 0. ,  0. , 64.2]), array([  0. , 130.8, 141.6]))
     """
     some = 1.0 - none
     if_any = np.maximum(mean, 1e-12) / some
