@@ -12,7 +12,6 @@ from streamseg.model.encoders import ENCODERS
 from streamseg.model.gradients import gradient_norm_by_lag
 from streamseg.model.network import Network
 
-
 F = len(FEATURES)
 
 

@@ -129,9 +129,9 @@ def test_the_interval_of_value_moves_with_what_is_paid_and_opens_above_nothing(n
     scores = scorer.score(*rows)
     assert (scores.value_low >= 0.0).all()
     assert (scores.value_low <= scores.value_high).all()
-    sure, doubtful = scores.churn_probability < 0.1, scores.churn_probability >= 0.1
-    assert (scores.value_low[sure] > 0.0).all()
-    assert (scores.value_low[doubtful] == 0.0).all()
+    assert (scores.value_low[scores.churn_probability >= 0.1] == 0.0).all()
+    assert (scores.value_low > 0.0).any()
+    assert (scores.value_high[scores.churn_probability >= 0.9] == 0.0).all()
     doubled = scorer_of(BLENDS[name], Calibration(90.0, value_level=2.0)).score(*rows)
     assert doubled.value_low == pytest.approx(2.0 * scores.value_low)
     assert doubled.value_high == pytest.approx(2.0 * scores.value_high)
