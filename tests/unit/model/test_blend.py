@@ -116,10 +116,8 @@ def test_a_share_that_does_not_fit_the_members_is_refused(
 
 
 def test_mixing_weighs_each_row_by_its_own_shares() -> None:
-    one, other = (
-        Outlook(*(np.full(3, value) for value in values))
-        for values in ((0.2, 1.0, 10.0, 200.0), (0.6, 3.0, 20.0, 800.0))
-    )
+    values = ((0.2, 1.0, 10.0, 200.0), (0.6, 3.0, 20.0, 800.0))
+    one, other = (Outlook(*(np.full(3, value) for value in some)) for some in values)
     found = columns(mix(one, other, np.array([0.0, 0.25, 1.0]), np.array([1.0, 0.5, 0.0])))
     assert found == pytest.approx(np.array([[0.2, 1, 20, 800], [0.3, 1.5, 15, 500], [0.6, 3, 10, 200]]))
 
@@ -133,8 +131,8 @@ def test_the_outlook_is_the_mean_over_futures_drawn_one_by_one(
 ) -> None:
     horizon, n, random = 90.0, 400_000, np.random.default_rng(0)
     told = (np.log(rate), np.log(decay), np.log(shape), np.log(zero / (1.0 - zero)), mu, np.log(sigma))
-    values = [torch.tensor([value], dtype=torch.float64) for value in told]
-    found = columns(expected(Forecast(*values, torch.zeros(1, 2)), horizon))[0]
+    one, two, three, four, five, six = (torch.tensor([value], dtype=torch.float64) for value in told)
+    found = columns(expected(Forecast(one, two, three, four, five, six, torch.zeros(1, 2)), horizon))[0]
     m = rate * -np.expm1(-decay * horizon) / decay
     count = random.poisson(m * random.gamma(shape, 1.0 / shape, n) * (random.random(n) >= zero))
     spend = np.zeros(n)

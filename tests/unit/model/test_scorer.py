@@ -123,16 +123,16 @@ def test_a_longer_horizon_has_more_outcomes_and_less_churn(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BLENDS)
-def test_the_interval_of_value_moves_with_what_is_paid_and_opens_above_nothing(name: str) -> None:
-    scorer = scorer_of(BLENDS[name])
-    rows = some_rows(200, scorer.state_size)
-    scores = scorer.score(*rows)
+@pytest.mark.parametrize("offset", [0.0, -4.0])
+def test_the_interval_of_value_opens_above_nothing_and_moves_with_what_is_paid(name: str, offset: float) -> None:
+    blend = BLENDS[name]
+    rows = some_rows(200, blend.state_size)
+    scores = scorer_of(blend, Calibration(90.0, offset=offset)).score(*rows)
     assert (scores.value_low >= 0.0).all()
     assert (scores.value_low <= scores.value_high).all()
     assert (scores.value_low[scores.churn_probability >= 0.1] == 0.0).all()
-    assert (scores.value_low > 0.0).any()
     assert (scores.value_high[scores.churn_probability >= 0.9] == 0.0).all()
-    doubled = scorer_of(BLENDS[name], Calibration(90.0, value_level=2.0)).score(*rows)
+    doubled = scorer_of(blend, Calibration(90.0, offset=offset, value_level=2.0)).score(*rows)
     assert doubled.value_low == pytest.approx(2.0 * scores.value_low)
     assert doubled.value_high == pytest.approx(2.0 * scores.value_high)
 
