@@ -27,6 +27,8 @@ AGE: Final = COLUMN["age_days"]
 SETTLED_DAYS: Final = 30.0
 """Totals of a life only grow, so in service they lie beyond all that training saw. The network reads them as rates, per
 so many days of age (and as many again, lest the first day looks like the busiest month)."""
+LOG_LARGEST: Final = 80.0
+"""Of a total's logarithm: far beyond all money, and still a finite float32 when it is taken back."""
 
 LOG_RATE: Final = (math.log(1e-5), math.log(1.0))
 """Outcome days per day: at most one a day."""
@@ -160,8 +162,8 @@ def relative(x: Tensor) -> Tensor:
     """(..., F) raw -> (..., F): the logarithms of totals (`TOTALS`) become those of rates per `SETTLED_DAYS`."""
     y = x.clone()
     columns = list(TOTALS)
-    share = SETTLED_DAYS / (torch.expm1(x[..., AGE : AGE + 1]) + SETTLED_DAYS)
-    y[..., columns] = torch.log1p(torch.expm1(x[..., columns]) * share)
+    total, age_days = (torch.expm1(x[..., one].clamp(0.0, LOG_LARGEST)) for one in (columns, [AGE]))
+    y[..., columns] = torch.log1p(total * (SETTLED_DAYS / (age_days + SETTLED_DAYS)))
     return y
 
 

@@ -1,16 +1,18 @@
-"""A scorer that was never trained, with an output layer so wide that its forecasts differ from row to row."""
+"""Scorers that were never trained, with output layers so wide that their forecasts differ from row to row."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from streamseg.core.features import FEATURES
+from streamseg.core.features import COLUMN, FEATURES
+from streamseg.core.scores import Float32Array
 from streamseg.model.behaviours import Behaviours
 from streamseg.model.blend import Blend
 from streamseg.model.calibrate import Calibration
 from streamseg.model.classical.gamma_gamma import GammaGamma
 from streamseg.model.classical.members import Classical
 from streamseg.model.classical.pareto_nbd import ParetoNbd
+from streamseg.model.encoders import ENCODERS
 from streamseg.model.network import Network
 from streamseg.model.scorer import ModelScorer
 from streamseg.wire.vocabulary import TYPES
@@ -29,22 +31,44 @@ CENTRES = Behaviours(
 PARETO = Classical("pareto_nbd", ParetoNbd(r=0.8, alpha=40.0, s=0.6, beta=200.0), GammaGamma(p=4.0, q=3.0, gamma=20.0))
 
 
-def a_blend(encoder: str = "lstm", hidden: int = 8, *, seeds: int = 1, share: float = 0.0) -> Blend:
-    """Networks that were never trained, with Pareto/NBD if it has a share."""
+def a_blend(*encoders: str, hidden: int = 8, share: float = 0.0, value_share: float | None = None) -> Blend:
+    """Networks that were never trained, of other weights each, and Pareto/NBD if it has a share: alone at 1."""
+    in_value = share if value_share is None else value_share
     networks = []
-    for seed in range(2, 2 + seeds):
+    for seed, encoder in enumerate(encoders, start=2):
         network = Network(len(FEATURES), len(TYPES), encoder=encoder, hidden=hidden, seed=seed)
         network.w_out.data *= 20.0
         networks.append(network)
     average = np.linspace(0.0, 2.0, len(FEATURES), dtype=np.float32)
-    return Blend(tuple(networks), PARETO if share else None, share, average)
+    return Blend(tuple(networks), PARETO if share or in_value else None, share, in_value, average)
 
 
-def a_scorer(encoder: str = "lstm", calibration: Calibration | None = None, hidden: int = 8) -> ModelScorer:
-    return scorer_of(a_blend(encoder, hidden), calibration)
+BLENDS = {
+    "one": a_blend("lstm"),
+    "alike": a_blend("lstm", "lstm", "lstm"),
+    "every": a_blend(*ENCODERS, hidden=5),
+    "shared": a_blend("gru", "attention", share=0.25, value_share=0.5),
+    "classical": a_blend(share=1.0),
+}
+"""One network, several of one kind, one of every encoder, two beside a classical model, and that one alone."""
 
 
-def scorer_of(blend: Blend, calibration: Calibration | None = None) -> ModelScorer:
-    return ModelScorer(
-        blend, calibration=calibration or Calibration(90.0), behaviours=CENTRES, digest="0123456789abcdef" * 4
-    )
+def a_scorer(
+    *encoders: str, calibration: Calibration | None = None, hidden: int = 8, share: float = 0.0
+) -> ModelScorer:
+    return scorer_of(a_blend(*(encoders or ("lstm",)), hidden=hidden, share=share), calibration)
+
+
+def scorer_of(
+    blend: Blend, calibration: Calibration | None = None, *, digest: str = "0123456789abcdef" * 4
+) -> ModelScorer:
+    return ModelScorer(blend, calibration=calibration or Calibration(90.0), behaviours=CENTRES, digest=digest)
+
+
+def some_rows(n: int, state_size: int, seed: int = 0) -> tuple[Float32Array, Float32Array]:
+    """(N, S) states and (N, F) features, in ranges that a worker may meet; two customers of three have bought."""
+    random = np.random.default_rng(seed)
+    state = random.uniform(-1.0, 1.0, (n, state_size)).astype(np.float32)
+    x = np.abs(random.normal(0.0, 1.5, (n, len(FEATURES))))
+    x[:, COLUMN["never_outcome"]] = random.random(n) < 1 / 3
+    return state, x.astype(np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -11,27 +12,29 @@ import torch
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from streamseg.core.features import FEATURES
+from streamseg.core.features import COLUMN, FEATURES
+from streamseg.core.scores import Scores
 from streamseg.core.windows import WindowSpec
 from streamseg.errors import ConfigError
 from streamseg.model import artifact
 from streamseg.model.artifact import load, pack, read_manifest
+from streamseg.model.blend import Blend
 from streamseg.model.calibrate import Calibration
-from streamseg.model.encoders import ENCODERS
-from streamseg.model.network import Network
+from streamseg.model.classical.bg_nbd import BgNbd
+from streamseg.model.classical.members import MODELS, Classical, CountModel
+from streamseg.model.classical.past_rate import PastRate
 from streamseg.wire.vocabulary import TYPES
-from tests.unit.model.scorers import CENTRES
+from tests.unit.model.scorers import BLENDS, CENTRES, PARETO, a_blend, scorer_of, some_rows
 
 WEEKS = WindowSpec()
 
 
-def a_network(encoder: str = "lstm") -> Network:
-    network = Network(len(FEATURES), len(TYPES), encoder=encoder, hidden=4, seed=1)
-    network.std.fill_(2.0)
-    return network
+def a_sound_blend() -> Blend:
+    """Two networks beside a classical model; a new one each time, for a test that breaks it."""
+    return a_blend("lstm", "gru", hidden=4, share=0.25, value_share=0.5)
 
 
-def packed(network: Network | None = None, **changes: Any) -> bytes:
+def packed(blend: Blend | None = None, **changes: Any) -> bytes:
     fields: dict[str, Any] = {
         "spec": WEEKS,
         "outcome_types": ("renew", "purchase"),
@@ -40,10 +43,12 @@ def packed(network: Network | None = None, **changes: Any) -> bytes:
         "customers": 60,
         "calibration": Calibration(90.0, level=1.1, slope=0.9, offset=0.05, value_level=1.2),
         "behaviours": CENTRES,
+        "reference": {"features": {"spend": [0.5, 0.5]}},
         "metrics": {"candidate.auc": 0.73},
+        "reasons": ("log loss 0.4000 is within 0.5000 (past_rate)",),
         "parent": "0123456789ab",
     }
-    return pack(network or a_network(), **{**fields, **changes})
+    return pack(blend or a_sound_blend(), **{**fields, **changes})
 
 
 def reworked(data: bytes, *, sign: bool = True, tensors: dict[str, Any] | None = None, **changes: Any) -> bytes:
@@ -62,18 +67,56 @@ def refusal(data: bytes, spec: WindowSpec = WEEKS) -> str:
     return str(refused.value)
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
-def test_a_model_that_was_packed_and_loaded_gives_the_same_scores_to_the_bit(encoder: str) -> None:
-    data = packed(a_network(encoder))
-    one, two = load(data, spec=WEEKS), load(data, spec=WEEKS)
-    random = np.random.default_rng(3)
-    state = random.uniform(-1, 1, (5, one.scorer.state_size)).astype(np.float32)
-    x = random.normal(size=(5, len(FEATURES))).astype(np.float32)
-    assert np.array_equal(one.scorer.score(state, x).churn_probability, two.scorer.score(state, x).churn_probability)
-    assert one.manifest.encoder == encoder
-    assert one.manifest.outcome_types == ("purchase", "renew")
-    assert one.manifest.metrics == {"candidate.auc": 0.73}
-    assert one.version == one.digest[:12] == one.scorer.version
+@pytest.mark.parametrize("name", BLENDS)
+def test_a_model_that_was_packed_and_loaded_gives_the_same_scores_to_the_bit(name: str) -> None:
+    blend, calibration = BLENDS[name], Calibration(90.0, level=1.1, slope=0.9, offset=0.05, value_level=1.2)
+    before = scorer_of(blend, calibration)
+    data = packed(blend, calibration=calibration)
+    after = load(data, spec=WEEKS).scorer
+    rows = some_rows(300, blend.state_size)
+    scored, loaded = before.score(*rows), after.score(*rows)
+    for column in fields(Scores):
+        assert np.array_equal(getattr(scored, column.name), getattr(loaded, column.name)), column.name
+    assert np.array_equal(before.advance(*rows), after.advance(*rows))
+    assert np.array_equal(before.average, after.average)
+    assert (after.blend.name, after.blend.share, after.blend.value_share, after.blend.classical) == (
+        blend.name,
+        blend.share,
+        blend.value_share,
+        blend.classical,
+    )
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_classical_model_can_be_packed_alone(model: str) -> None:
+    counts: dict[str, CountModel] = {
+        "past_rate": PastRate(2.0, 50.0),
+        "bg_nbd": BgNbd(0.8, 40.0, 1.5, 3.0),
+        "pareto_nbd": PARETO.counts,
+    }
+    classical = Classical(model, counts[model], PARETO.spend)
+    blend = Blend((), classical, 1.0, 1.0, np.ones(len(FEATURES), np.float32))
+    loaded = load(packed(blend), spec=WEEKS)
+    assert loaded.scorer.blend.classical == classical
+    assert (loaded.manifest.networks, loaded.scorer.state_size) == ((), 0)
+    assert loaded.manifest.classical is not None
+    assert loaded.manifest.classical["name"] == loaded.scorer.blend.name == model
+
+
+def test_the_manifest_says_what_the_model_is() -> None:
+    found = load(packed(), spec=WEEKS)
+    assert found.manifest.networks == ({"encoder": "lstm", "hidden": 4}, {"encoder": "gru", "hidden": 4})
+    assert found.manifest.classical == {
+        "name": "pareto_nbd",
+        "counts": {"r": 0.8, "alpha": 40.0, "s": 0.6, "beta": 200.0},
+        "spend": {"p": 4.0, "q": 3.0, "gamma": 20.0},
+    }
+    assert (found.manifest.share, found.manifest.value_share) == (0.25, 0.5)
+    assert found.manifest.outcome_types == ("purchase", "renew")
+    assert found.manifest.reference == {"features": {"spend": [0.5, 0.5]}}
+    assert found.manifest.metrics == {"candidate.auc": 0.73}
+    assert found.manifest.reasons == ("log loss 0.4000 is within 0.5000 (past_rate)",)
+    assert found.version == found.digest[:12] == found.scorer.version
 
 
 def test_the_same_model_gives_the_same_bytes_and_version() -> None:
@@ -122,7 +165,7 @@ def test_a_changed_manifest_is_refused() -> None:
 
 def test_another_format_is_refused() -> None:
     assert refusal(reworked(packed(), format_version=1)) == (
-        "model format is 1; this program reads 2: train a new model with `streamseg train`"
+        "model format is 1; this program reads 3: train a new model with `streamseg train`"
     )
 
 
@@ -156,32 +199,70 @@ def test_other_windows_are_refused(spec: WindowSpec) -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_weights_that_are_not_finite_are_refused_on_both_ways(value: float) -> None:
-    network = a_network()
-    network.w_head.data[0, 0] = value
-    sentence = "model tensor w_head holds 1 non-finite numbers; train a new model with `streamseg train`"
+    blend = a_sound_blend()
+    blend.networks[1].w_head.data[0, 0] = value
+    sentence = "model tensor 1.w_head holds 1 non-finite numbers; train a new model with `streamseg train`"
     with pytest.raises(ConfigError) as refused:
-        packed(network)
+        packed(blend)
     assert str(refused.value) == sentence
-    assert refusal(reworked(packed(), tensors={"w_head": network.w_head.detach().numpy()})) == sentence
+    assert refusal(reworked(packed(), tensors={"1.w_head": blend.networks[1].w_head.detach().numpy()})) == sentence
 
 
 def test_a_model_that_does_not_compute_what_it_did_is_refused() -> None:
     data = packed()
-    weights = load_tensors(data)["w_out"]
+    weights = load_tensors(data)["0.w_out"]
     weights[:, 0] += 0.01
-    message = refusal(reworked(data, tensors={"w_out": weights}))
+    message = refusal(reworked(data, tensors={"0.w_out": weights}))
     assert message.startswith("model ")
     assert message.endswith("off; the limit is 1e-05: train a new model with `streamseg train`")
     assert " computes its golden batch " in message
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"classical": {"name": "pareto_nbd", "counts": {"r": 1.6, "alpha": 40.0, "s": 0.6, "beta": 200.0}}},
+        {"share": 0.5},
+        {"value_share": 0.75},
+    ],
+)
+def test_a_classical_part_that_does_not_compute_what_it_did_is_refused_too(change: dict[str, Any]) -> None:
+    data = packed()
+    if "classical" in change:
+        change = {"classical": {**read_manifest(data)["classical"], **change["classical"]}}
+    assert " computes its golden batch " in refusal(reworked(data, **change))
+
+
 def test_a_missing_or_misshapen_tensor_is_refused() -> None:
-    message = refusal(reworked(packed(), tensors={"encoder.w_state": np.zeros((2, 2), np.float32)}))
+    message = refusal(reworked(packed(), tensors={"0.encoder.w_state": np.zeros((2, 2), np.float32)}))
     assert message.startswith("model artefact is malformed (")
     assert "encoder.w_state" in message
-    assert refusal(reworked(packed(), encoder="gru")).startswith("model artefact is malformed (")
-    assert refusal(reworked(packed(), encoder="mlp")) == "encoder is 'mlp'; expected one of lstm, gru, rnn, attention"
+    of_two = read_manifest(packed())["networks"]
+    swapped, unknown = [dict(of_two[1]), dict(of_two[0])], [{"encoder": "mlp", "hidden": 4}, dict(of_two[1])]
+    assert refusal(reworked(packed(), networks=swapped)).startswith("model artefact is malformed (")
+    assert refusal(reworked(packed(), networks=unknown)) == (
+        "encoder is 'mlp'; expected one of lstm, gru, rnn, attention"
+    )
     assert refusal(reworked(packed(), mood="good")).startswith("model artefact is malformed (")
+    assert refusal(reworked(packed(), tensors={"average": np.ones(3, np.float32)})) == (
+        "model artefact is malformed (averages of shape (3,)); train a new model with `streamseg train`"
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"share": 1.5},
+        {"classical": None},
+        {"networks": []},
+        {"classical": {"name": "arima", "counts": {}, "spend": {"p": 4.0, "q": 3.0, "gamma": 20.0}}},
+        {"classical": {"name": "pareto_nbd", "counts": {"r": 1.0}, "spend": {"p": 4.0, "q": 3.0, "gamma": 20.0}}},
+    ],
+)
+def test_members_that_do_not_fit_their_shares_or_are_unknown_are_refused(change: dict[str, Any]) -> None:
+    message = refusal(reworked(packed(), **change))
+    assert message.startswith("model artefact is malformed (")
+    assert message.endswith("; train a new model with `streamseg train`")
 
 
 def test_behaviours_that_contradict_themselves_are_refused() -> None:
@@ -199,15 +280,16 @@ def test_a_calibration_that_turns_things_over_is_refused(level: float) -> None:
 
 
 def test_the_golden_batch_holds_no_customer() -> None:
-    network = a_network()
-    held = load_tensors(packed(network))
-    deviations = (held["golden.x"] - network.mean.numpy()) / network.std.numpy()
-    # Drawn around the mean by a fixed seed, so it can be made again without any data.
-    assert deviations == pytest.approx(np.random.default_rng(0).normal(size=deviations.shape), abs=1e-5)
+    held = load_tensors(packed())
+    drawn = np.random.default_rng(0).uniform(0.5, 1.5, held["golden.x"].shape)
+    expected = (held["average"] * drawn).astype(np.float32)
+    # Drawn around the mean by a fixed seed, so it can be made again without any data; every other row is a buyer's.
+    expected[:, COLUMN["never_outcome"]] = np.arange(len(expected)) % 2
+    assert np.array_equal(held["golden.x"], expected)
 
 
 def test_loading_leaves_torch_single_threaded_and_without_gradients() -> None:
     torch.set_num_threads(2)
     scorer = load(packed(), spec=WEEKS).scorer
     assert torch.get_num_threads() == 1
-    assert not any(parameter.requires_grad for parameter in scorer._network.parameters())
+    assert not any(weight.requires_grad for network in scorer.blend.networks for weight in network.parameters())

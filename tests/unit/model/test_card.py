@@ -11,14 +11,22 @@ MANIFEST: dict[str, Any] = {
     "features": ["a", "b"],
     "outcome_types": ["purchase", "renew"],
     "window_length_days": 7,
-    "encoder": "gru",
-    "hidden": 32,
+    "networks": [{"encoder": "gru", "hidden": 32}, {"encoder": "lstm", "hidden": 32}],
+    "classical": {"name": "pareto_nbd"},
+    "share": 0.25,
     "horizon_days": 90.0,
     "customers": 4_372,
     "data_from_ms": 1_291_190_400_000,
     "data_until_ms": 1_314_835_200_000,
     "calibration": {"horizon_days": 90.0, "level": 0.912345, "slope": 1.1},
-    "behaviours": {"names": ["bargain", "steady"]},
+    "reasons": ["log loss 0.4100 is within 0.5220 (past_rate)"],
+    "behaviours": {
+        "ids": ["b1f0", "b2e9"],
+        "names": ["bargain", "steady"],
+        "descriptions": ["Buys cheap.", "Buys often."],
+        "stability": 0.87,
+        "remarks": ["steady: was regular."],
+    },
     "metrics": {
         "candidate.rows": 12_345.0,
         "candidate.log_loss": 0.41,
@@ -35,7 +43,7 @@ CARD = """\
 # Model 3f9c2a71b0de
 
 Forecasts for each customer whether purchase or renew follows within 90 days, how often, and what it is worth. \
-Encoder: gru of 32 units over windows of 7 days with 2 features each.
+Members: gru-32, lstm-32 75 %, pareto_nbd 25 %; windows of 7 days with 2 features each.
 
 ## Data
 
@@ -55,9 +63,16 @@ Judged from 2011-05-01 on, by weights fitted before, over 90 days, on 12,345 ins
 
 horizon_days 90, level 0.9123, slope 1.1
 
+## What the gate said
+
+- log loss 0.4100 is within 0.5220 (past_rate)
+
 ## Segments
 
-bargain, steady
+- bargain (b1f0): Buys cheap.
+- steady (b2e9): Buys often.
+- Stability 0.87 (bootstrap ARI).
+- steady: was regular.
 
 ## Limits
 
@@ -80,3 +95,8 @@ def test_a_model_judged_on_a_shorter_horizon_says_so() -> None:
 
 def test_the_first_model_of_its_line_replaced_no_other() -> None:
     assert "The first of its line: it replaced no other." in model_card(MANIFEST | {"parent": None})
+
+
+def test_a_classical_model_that_serves_alone_is_named_so() -> None:
+    alone = {"networks": [], "classical": {"name": "bg_nbd"}, "share": 1.0}
+    assert "Members: bg_nbd alone; windows of 7 days" in model_card(MANIFEST | alone)

@@ -7,19 +7,22 @@ import pytest
 import torch
 from torch import Tensor
 
+from streamseg.core.features import FEATURES
 from streamseg.model.encoders import ENCODERS
 from streamseg.model.gradients import gradient_norm_by_lag
 from streamseg.model.network import Network
 
+F = len(FEATURES)
+
 
 def some_windows(many: int, *, rows: int = 6, scale: float = 1.0) -> Tensor:
-    """(W, N, 3)"""
-    return torch.from_numpy(np.random.default_rng(4).normal(0.0, scale, (many, rows, 3)).astype(np.float32))
+    """(W, N, F)"""
+    return torch.from_numpy(np.random.default_rng(4).normal(0.0, scale, (many, rows, F)).astype(np.float32))
 
 
 def a_plain_network(gain: float) -> Network:
     """h' = tanh(z W + gain h Q), Q orthogonal: around the origin every step back multiplies the gradient by `gain`."""
-    network = Network(3, 2, encoder="rnn", hidden=4)
+    network = Network(F, 2, encoder="rnn", hidden=4)
     orthogonal = np.linalg.qr(np.random.default_rng(1).normal(size=(4, 4)))[0]
     network.get_parameter("encoder.w_state").data = torch.from_numpy((gain * orthogonal).astype(np.float32))
     return network
@@ -35,26 +38,27 @@ def test_without_gates_the_gradient_shrinks_or_grows_by_the_same_factor_at_every
 
 def test_an_open_forget_gate_carries_a_gradient_further_than_none() -> None:
     x = some_windows(30)
-    gated, plain = (gradient_norm_by_lag(Network(3, 2, encoder=name, hidden=16), x) for name in ("lstm", "rnn"))
+    gated, plain = (gradient_norm_by_lag(Network(F, 2, encoder=name, hidden=16), x) for name in ("lstm", "rnn"))
     assert gated[29] / gated[0] > 10.0 * plain[29] / plain[0]
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_the_gradient_is_that_of_finite_differences(encoder: str) -> None:
-    network = Network(3, 2, encoder=encoder, hidden=4, seed=2).double()
+    network = Network(F, 2, encoder=encoder, hidden=4, seed=2).double()
     x, step = some_windows(5, rows=1).double(), 1e-6
+    inputs = network.standardise(x)
 
-    def read(x: Tensor) -> Tensor:
+    def read(z: Tensor) -> Tensor:
         state = torch.zeros(1, network.state_size, dtype=torch.float64)
-        for projected in network.project(network.standardise(x)):
+        for projected in network.project(z):
             state = network.step(state, projected)
         return network.encoder.read(state)[0].detach()
 
     norms = gradient_norm_by_lag(network, x)
     for lag in range(5):
         squares = 0.0
-        for feature in range(3):
-            moved = x.clone()
+        for feature in range(F):
+            moved = inputs.clone()
             moved[4 - lag, 0, feature] += step
-            squares += float(((read(moved) - read(x)) / step).square().sum())
+            squares += float(((read(moved) - read(inputs)) / step).square().sum())
         assert norms[lag] == pytest.approx(squares**0.5, rel=1e-4)

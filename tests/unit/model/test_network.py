@@ -11,9 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from streamseg.core.features import COLUMN, FEATURES
 from streamseg.errors import ConfigError
 from streamseg.model.encoders import ENCODERS
-from streamseg.model.network import LOG_RATE, Forecast, Network, log_likelihood, log_mean, log_none
+from streamseg.model.network import (
+    AGE,
+    CLIP,
+    LOG_RATE,
+    TOTALS,
+    Forecast,
+    Network,
+    log_likelihood,
+    log_mean,
+    log_none,
+    relative,
+)
 
 
 def a_network(encoder: str = "lstm", *, features: int = 5, hidden: int = 4, seed: int = 1) -> Network:
@@ -94,9 +106,9 @@ def test_the_probabilities_of_all_counts_add_up_to_one(forecast: Forecast) -> No
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 100), scale=st.sampled_from([1.0, 1e3, 1e30]))
 def test_no_input_however_absurd_makes_a_forecast_that_is_not_finite(seed: int, scale: float) -> None:
-    network = a_network(seed=seed)
+    network = a_network(features=len(FEATURES), seed=seed)
     network.std.fill_(0.5)
-    x = np.random.default_rng(seed).normal(0.0, scale, (9, 5)).astype(np.float32)
+    x = np.random.default_rng(seed).normal(0.0, scale, (9, len(FEATURES))).astype(np.float32)
     with torch.no_grad():
         forecast = network.forecast(torch.zeros(9, 8), network.standardise(torch.from_numpy(x)))
         log_m = log_mean(forecast, torch.tensor(90.0))
@@ -113,3 +125,53 @@ def test_an_untrained_network_forecasts_the_average_customer() -> None:
         forecast = network.forecast(torch.zeros(1, 8), torch.zeros(1, 5))
     assert float(forecast.log_rate.exp()) == pytest.approx(0.03, rel=1e-4)
     assert torch.softmax(forecast.type_logits, dim=1).tolist()[0] == pytest.approx([9 / 12, 2 / 12, 1 / 12])
+
+
+def some_lives(n: int, *, oldest_days: float, seed: int = 0) -> Tensor:
+    """(N, F) rows of customers up to an age, with totals that grow at a rate of their own."""
+    random = np.random.default_rng(seed)
+    x = random.uniform(0.0, 1.0, (n, len(FEATURES)))
+    age_days = random.uniform(30.0, oldest_days, n)
+    age_days[0] = oldest_days
+    x[:, AGE] = np.log1p(age_days)
+    x[:, list(TOTALS)] = np.log1p(age_days[:, None] * random.uniform(0.01, 1.0, (n, len(TOTALS))))
+    return torch.from_numpy(x.astype(np.float32))
+
+
+@settings(max_examples=40, deadline=None)
+@given(years=st.floats(1.0, 30.0), seed=st.integers(0, 50))
+def test_a_customer_older_than_all_of_training_is_read_as_the_oldest_seen(years: float, seed: int) -> None:
+    network = a_network(features=len(FEATURES))
+    network.scale_by(some_lives(200, oldest_days=365.0, seed=seed))
+    old = some_lives(5, oldest_days=365.0, seed=seed + 1000)
+    old[:, AGE] = math.log1p(365.0)
+    older = old.clone()
+    older[:, AGE] = math.log1p(365.0 * years)
+    # Totals that go on at the same pace are the same rates.
+    growth = (365.0 * years + 30.0) / 395.0
+    older[:, list(TOTALS)] = torch.log1p(torch.expm1(old[:, list(TOTALS)]) * growth)
+    assert torch.allclose(network.standardise(older), network.standardise(old), atol=2e-5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 50), scale=st.sampled_from([1.0, 10.0, 1e6]))
+def test_no_input_reads_beyond_what_training_saw(seed: int, scale: float) -> None:
+    network, seen = a_network(features=len(FEATURES)), some_lives(50, oldest_days=365.0)
+    network.scale_by(seen)
+    z = network.standardise(seen)
+    x = np.random.default_rng(seed).normal(0.0, scale, (9, len(FEATURES))).astype(np.float32)
+    found = network.standardise(torch.from_numpy(x))
+    assert (found >= torch.clamp(z.amin(dim=0), max=0.0) - 1e-5).all()
+    assert (found <= torch.clamp(z.amax(dim=0), min=0.0) + 1e-5).all()
+    assert (found.abs() <= CLIP).all()
+
+
+def test_totals_are_read_as_rates_and_all_else_as_it_is() -> None:
+    x = torch.zeros(1, len(FEATURES))
+    x[0, AGE] = math.log1p(270.0)
+    x[0, COLUMN["spend"]] = math.log1p(500.0)
+    x[0, COLUMN["window_spend"]] = math.log1p(40.0)
+    found = relative(x)
+    assert float(found[0, COLUMN["spend"]]) == pytest.approx(math.log1p(500.0 * 30.0 / 300.0))
+    kept = [column for column in range(len(FEATURES)) if column not in TOTALS]
+    assert torch.equal(found[:, kept], x[:, kept])

@@ -33,7 +33,7 @@ class Constant:
 
     def score(self, state: Float32Array, x: Float32Array) -> Scores:
         every = np.full(len(x), self.churn)
-        return Scores(every, every, every, every[:, None])
+        return Scores(every, every, every, every, every, every[:, None])
 
     def explain(self, state: Float32Array, x: Float32Array) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
         return np.zeros((len(x), 1))

@@ -1,0 +1,148 @@
+"""Members of a model count as they should: networks alike, a classical model by its share, and for buyers only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+
+from streamseg.core.features import COLUMN, FEATURES
+from streamseg.core.scores import Float64Array
+from streamseg.model.blend import TILE, Blend, Outlook, Tile, expected, mix
+from streamseg.model.forecaster import DISCOUNT_PER_DAY
+from streamseg.model.network import Forecast
+from tests.unit.model.scorers import BLENDS, PARETO, a_blend, some_rows
+
+AVERAGE = np.zeros(len(FEATURES), np.float32)
+
+
+def tiles(blend: Blend, seed: int = 0) -> list[Tile]:
+    """Two of them."""
+    rows = [some_rows(TILE, blend.state_size, seed + turn) for turn in range(2)]
+    return [(torch.from_numpy(state), torch.from_numpy(x)) for state, x in rows]
+
+
+def columns(outlook: Outlook) -> Float64Array:
+    return np.column_stack(outlook)
+
+
+def ask(blend: Blend, asked: Sequence[Tile]) -> Float64Array:
+    with torch.inference_mode():
+        return columns(blend.expect(asked, 90.0))
+
+
+def test_networks_count_alike() -> None:
+    blend = BLENDS["every"]
+    asked, alone, start = tiles(blend), [], 0
+    for network in blend.networks:
+        stop = start + network.state_size
+        one = Blend((network,), None, 0.0, 0.0, AVERAGE)
+        alone.append(ask(one, [(state[:, start:stop], x) for state, x in asked]))
+        start = stop
+    assert start == blend.state_size
+    assert ask(blend, asked) == pytest.approx(np.mean(alone, axis=0), rel=1e-12)
+
+
+def test_each_network_folds_its_own_part_of_the_state() -> None:
+    blend = BLENDS["every"]
+    (state, x), _ = tiles(blend)
+    with torch.inference_mode():
+        found, start = blend.advance(state, x), 0
+        for network in blend.networks:
+            stop = start + network.state_size
+            own = Blend((network,), None, 0.0, 0.0, AVERAGE).advance(state[:, start:stop], x)
+            assert torch.equal(found[:, start:stop], own)
+            start = stop
+
+
+def test_the_classical_model_has_its_share_in_those_who_bought_and_none_in_the_others() -> None:
+    blend = BLENDS["shared"]
+    asked = tiles(blend)
+    networks = ask(Blend(blend.networks, None, 0.0, 0.0, AVERAGE), asked)
+    classical = ask(Blend((), PARETO, 1.0, 1.0, AVERAGE), [(state[:, :0], x) for state, x in asked])
+    found = ask(blend, asked)
+    never = torch.cat([x for _, x in asked])[:, COLUMN["never_outcome"]].numpy() > 0.5
+    assert 100 < never.sum() < 300
+    assert np.array_equal(found[never], networks[never])
+    share = np.array([0.25, 0.25, 0.5, 0.5])  # of P(none) and days; of value and its square
+    assert found[~never] == pytest.approx((1.0 - share) * networks[~never] + share * classical[~never], rel=1e-12)
+    assert (np.abs(found - networks)[~never].max(axis=1) > 0).all()
+
+
+def test_without_networks_there_is_no_state_and_the_classical_model_speaks_for_all() -> None:
+    blend = BLENDS["classical"]
+    assert blend.state_size == 0
+    asked = tiles(blend)
+    with torch.inference_mode():
+        assert blend.advance(*asked[0]).shape == (TILE, 0)
+    assert np.isfinite(ask(blend, asked)).all()
+
+
+def test_a_blend_is_named_after_its_encoders_and_its_classical_model() -> None:
+    names = {name: blend.name for name, blend in BLENDS.items()}
+    assert names == {
+        "one": "lstm",
+        "alike": "lstm",
+        "every": "attention+gru+lstm+rnn",
+        "shared": "attention+gru+pareto_nbd",
+        "classical": "pareto_nbd",
+    }
+
+
+@pytest.mark.parametrize(
+    ("networks", "classical", "share", "told"),
+    [
+        (1, True, 1.5, "1 networks and a classical model has the share 1.5"),
+        (1, True, -0.1, "1 networks and a classical model has the share -0.1"),
+        (1, True, float("nan"), "1 networks and a classical model has the share nan"),
+        (1, False, 0.25, "1 networks and no classical model has the share 0.25"),
+        (0, True, 0.5, "0 networks and a classical model has the share 0.5"),
+        (0, False, 0.0, "0 networks and no classical model has the share 0.0"),
+        (0, False, 1.0, "0 networks and no classical model has the share 1.0"),
+    ],
+)
+def test_a_share_that_does_not_fit_the_members_is_refused(
+    networks: int, classical: bool, share: float, told: str
+) -> None:
+    members, fits = a_blend(*["lstm"] * networks, share=1.0).networks, float(not networks)
+    for shares in ((share, share), (fits, share)) if networks or classical else ((share, share),):
+        with pytest.raises(ValueError, match="a blend of") as refused:
+            Blend(members, PARETO if classical else None, *shares, AVERAGE)
+        assert str(refused.value) == (
+            f"a blend of {told}; expected 0 to 1, 1 without networks and 0 without a classical model"
+        )
+
+
+def test_mixing_weighs_each_row_by_its_own_shares() -> None:
+    values = ((0.2, 1.0, 10.0, 200.0), (0.6, 3.0, 20.0, 800.0))
+    one, other = (Outlook(*(np.full(3, value) for value in some)) for some in values)
+    found = columns(mix(one, other, np.array([0.0, 0.25, 1.0]), np.array([1.0, 0.5, 0.0])))
+    assert found == pytest.approx(np.array([[0.2, 1, 20, 800], [0.3, 1.5, 15, 500], [0.6, 3, 10, 200]]))
+
+
+@pytest.mark.parametrize(
+    ("rate", "decay", "shape", "zero", "mu", "sigma"),
+    [(0.05, 0.01, 1.5, 0.1, 3.0, 0.6), (0.01, 1e-4, 0.3, 0.3, 2.0, 1.0), (0.3, 0.03, 20.0, 0.02, 4.0, 0.1)],
+)
+def test_the_outlook_is_the_mean_over_futures_drawn_one_by_one(
+    rate: float, decay: float, shape: float, zero: float, mu: float, sigma: float
+) -> None:
+    horizon, n, random = 90.0, 400_000, np.random.default_rng(0)
+    told = (np.log(rate), np.log(decay), np.log(shape), np.log(zero / (1.0 - zero)), mu, np.log(sigma))
+    one, two, three, four, five, six = (torch.tensor([value], dtype=torch.float64) for value in told)
+    found = columns(expected(Forecast(one, two, three, four, five, six, torch.zeros(1, 2)), horizon))[0]
+    m = rate * -np.expm1(-decay * horizon) / decay
+    count = random.poisson(m * random.gamma(shape, 1.0 / shape, n) * (random.random(n) >= zero))
+    spend = np.zeros(n)
+    for turn in range(int(count.max())):
+        here = count > turn
+        spend[here] += np.exp(random.normal(mu, sigma, int(here.sum())))
+    # What an outcome loses by its distance, on average over the fading rate.
+    days = np.linspace(0.0, horizon, 20_001)
+    weight = np.exp(-decay * days)
+    spend *= np.average(np.exp(-DISCOUNT_PER_DAY * days), weights=weight)
+    drawn = [float(np.mean(count == 0)), float(count.mean()), float(spend.mean()), float(np.mean(spend**2))]
+    assert found[:3] == pytest.approx(drawn[:3], rel=0.02, abs=2e-3)
+    assert found[3] == pytest.approx(drawn[3], rel=0.06)
