@@ -42,4 +42,5 @@ class DialScorer:
         n = len(x)
         self.asked += n
         distance = np.tile(np.array(self.distance), (n, 1))
-        return Scores(np.full(n, self.risk), np.full(n, 2.0), np.full(n, 30.0), distance)
+        risk, outcomes, value, low, high = (np.full(n, said) for said in (self.risk, 2.0, 30.0, 10.0, 70.0))
+        return Scores(risk, outcomes, value, low, high, distance)

@@ -54,7 +54,8 @@ class FakeScorer:
         distance = np.empty((len(x), len(CENTRES)))
         for k, (a, b) in enumerate(CENTRES):
             distance[:, k] = np.abs(activity - a) + np.abs(purchases - b)
-        return Scores(risk, 3.0 * (1.0 - risk), 40.0 * (1.0 - risk) * _column(x, "spend"), distance)
+        value = 40.0 * (1.0 - risk) * _column(x, "spend")
+        return Scores(risk, 3.0 * (1.0 - risk), value, 0.5 * value, 2.0 * value, distance)
 
     def _parts(self, x: Float32Array) -> dict[str, Float64Array]:
         return {

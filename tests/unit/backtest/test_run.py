@@ -12,6 +12,7 @@ import pytest
 
 from streamseg.backtest.contenders import classical
 from streamseg.backtest.figures import CLASSICAL, METRICS
+from streamseg.backtest.learning import Learnt
 from streamseg.backtest.report import Report
 from streamseg.backtest.run import run
 from streamseg.core.spec import CoreSpec
@@ -22,6 +23,8 @@ from streamseg.wire.touchpoint import DecodeLimits
 from tests.unit.backtest.shop import CUTOFF_MS, Constant, Knowing, a_file, a_touchpoint, other_customers, shoppers
 from tests.unit.model.simulated import DAY_MS
 
+REASONS = ("log loss 0.5 is within 0.6 (bg_nbd)",)
+
 
 def backtest(path: Path, contenders: Mapping[str, Forecaster], served: str, *, horizon_days: int = 60) -> Report:
     return run(
@@ -30,7 +33,7 @@ def backtest(path: Path, contenders: Mapping[str, Forecaster], served: str, *, h
         horizon_days=horizon_days,
         spec=CoreSpec(),
         limits=DecodeLimits(),
-        contenders=lambda history: (contenders, served),
+        learning=lambda history: Learnt(contenders, served, REASONS),
         command={"seeds": 1},
         progress=lambda stage, share: None,
     )
@@ -40,10 +43,10 @@ def test_classical_contenders_on_simulated_shoppers(tmp_path: Path) -> None:
     seen: list[int] = []
     stages: list[str] = []
 
-    def contenders(history: History) -> tuple[Mapping[str, Forecaster], str]:
+    def learning(history: History) -> Learnt:
         seen.append(history.end_ms)
         fitted = classical(history, until_ms=CUTOFF_MS, horizon_days=60, progress=lambda stage, share: None)
-        return {**fitted, "constant": Constant()}, "pareto_nbd"
+        return Learnt({**fitted, "constant": Constant()}, "pareto_nbd", REASONS)
 
     report = run(
         a_file(tmp_path / "shop.jsonl.gz", shoppers()),
@@ -51,7 +54,7 @@ def test_classical_contenders_on_simulated_shoppers(tmp_path: Path) -> None:
         horizon_days=60,
         spec=CoreSpec(),
         limits=DecodeLimits(),
-        contenders=contenders,
+        learning=learning,
         command={"encoder": "lstm", "seeds": 1},
         progress=lambda stage, share: stages.append(stage),
         plot_dir=tmp_path / "pictures",
@@ -88,7 +91,7 @@ def test_who_knows_the_future_is_perfect_so_every_forecast_meets_its_own_custome
     spend = {who: 5.0 * days if who.startswith(b"fan") else 10.0 for who, days in count.items()}
     path = a_file(tmp_path / "a.jsonl", [*touchpoints, *other_customers()])
     found = backtest(path, {"knowing": Knowing(count, spend)}, "knowing").contenders["knowing"]
-    perfect = {"auc": 1.0, "gini_spend": 1.0, "gini_gross_spend": 1.0}
+    perfect = {"auc": 1.0, "gini_spend": 1.0, "gini_net_spend": 1.0}
     assert found == pytest.approx({**dict.fromkeys(METRICS, 0.0), **perfect}, abs=2e-6)
 
 
@@ -129,9 +132,10 @@ def test_where_lightgbm_is_not_installed_its_row_says_so_and_its_figures_are_lef
         horizon_days=60,
         spec=CoreSpec(),
         limits=DecodeLimits(),
-        contenders=lambda history: (
+        learning=lambda history: Learnt(
             classical(history, until_ms=CUTOFF_MS, horizon_days=60, progress=lambda stage, share: None),
             "bg_nbd",
+            REASONS,
         ),
         command={},
         progress=lambda stage, share: None,
