@@ -72,7 +72,13 @@ def report(profiles: Profiles, rfm: Float64Array, holdout_count: Int64Array, *, 
 
 
 def plain_kmeans(points: Float64Array, k: int, *, seed: int = 0) -> Float64Array:
-    """K-means as an analyst runs it, SciPy's: the best of eight random starts, each run until it rests."""
+    """K-means as an analyst runs it, SciPy's: the best of eight random starts, each run until it rests.
+
+    Where fewer than k points differ, each of them is a centre: there is nothing to divide further.
+    """
+    different: Float64Array = np.unique(points, axis=0)
+    if len(different) <= k:
+        return different
     random = np.random.default_rng(seed)
     runs = [kmeans2(points, k, iter=100, minit="++", seed=random, missing="warn")[0] for _ in range(8)]
     centres: Float64Array = min(runs, key=lambda centres: float(nearest(points, centres)[1].sum()))

@@ -5,39 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-import numpy as np
 import pytest
 
-from streamseg.core.features import FEATURES
-from streamseg.core.windows import WindowSpec
 from streamseg.kafka.model_feed import NO_MODEL, ModelFeed
 from streamseg.kafka.registry import publish, rollback
-from streamseg.model.artifact import load, pack
-from streamseg.model.behaviours import cluster
 from streamseg.model.calibrate import Calibration
-from streamseg.model.network import Network
-from streamseg.wire.vocabulary import TYPES
 from tests.kafka.broker import Broker
+from tests.kafka.models import WEEKS, an_untrained_model
 from tests.kafka.room import WHY, Room
 
 pytestmark = pytest.mark.kafka
-WEEKS = WindowSpec()
 
 
 def a_model(seed: int = 1, horizon_days: float = 90.0) -> tuple[str, bytes]:
     """Version and bytes of a small model."""
-    data = pack(
-        Network(len(FEATURES), len(TYPES), encoder="lstm", hidden=4, seed=seed),
-        spec=WEEKS,
-        outcome_types=("purchase", "renew"),
-        data_from_ms=1_000,
-        data_until_ms=2_000,
-        customers=60,
-        calibration=Calibration(horizon_days, level=1.0, slope=1.0, offset=0.0, value_level=1.0),
-        behaviours=cluster(np.random.default_rng(0).uniform(size=(40, 3))),
-        metrics={},
-    )
-    return load(data, spec=WEEKS).version, data
+    return an_untrained_model(seed=seed, calibration=Calibration(horizon_days))
 
 
 class Listener:

@@ -6,27 +6,22 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import numpy as np
 import orjson
 import pytest
 
 from streamseg.agents.steward import Steward
-from streamseg.core.features import FEATURES
-from streamseg.core.windows import WindowSpec
 from streamseg.datasets import jsonl
 from streamseg.kafka.client import KafkaAccess
 from streamseg.kafka.embedded import embedded_broker
 from streamseg.kafka.produce import produce
 from streamseg.kafka.registry import Registry, publish, read
-from streamseg.model.artifact import load, pack
-from streamseg.model.behaviours import cluster
 from streamseg.model.calibrate import Calibration
-from streamseg.model.network import Network
 from streamseg.ops.retrain_metrics import RetrainMetrics
 from streamseg.settings import Settings
 from streamseg.settings import load as load_settings
 from streamseg.wire.model_decisions import Why
 from streamseg.wire.vocabulary import TYPES
+from tests.kafka.models import an_untrained_model
 from tests.unit.model.simulated import DAY_MS, START_MS, some_shoppers
 
 pytestmark = pytest.mark.kafka
@@ -36,18 +31,7 @@ SEEN_DAYS = 120
 
 def a_model(*, offset: float = 0.0) -> tuple[str, bytes]:
     """Version and bytes of a small model, all of one network; the offset says how sure it is of everybody's loss."""
-    data = pack(
-        Network(len(FEATURES), len(TYPES), encoder="lstm", hidden=4, seed=1),
-        spec=WindowSpec(),
-        outcome_types=("purchase", "renew"),
-        data_from_ms=START_MS,
-        data_until_ms=START_MS + SEEN_DAYS * DAY_MS,
-        customers=100,
-        calibration=Calibration(28.0, offset=offset),
-        behaviours=cluster(np.random.default_rng(0).uniform(size=(40, 3))),
-        metrics={"candidate.log_loss": 0.5},
-    )
-    return load(data, spec=WindowSpec()).version, data
+    return an_untrained_model(calibration=Calibration(28.0, offset=offset), data_until_ms=START_MS + SEEN_DAYS * DAY_MS)
 
 
 def shoppers(customers: int) -> dict[bool, list[jsonl.FileRecord]]:

@@ -13,7 +13,7 @@ from streamseg.agents.training import Bounds, Challenger, TrainingJob, train_cha
 from streamseg.core.spec import CoreSpec
 from streamseg.errors import ConfigError
 from streamseg.model.artifact import load
-from streamseg.model.train import TrainingPlan
+from streamseg.model.candidates import TrainingPlan
 from tests.unit.model.simulated import some_shoppers
 
 SPEC = CoreSpec()

@@ -18,8 +18,9 @@ def arguments(path: Path, *more: str, cutoff: str = "2021-04-14", days: int = 60
 
 
 def test_a_backtest_prints_a_table_and_writes_figures_and_pictures(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("STREAMSEG_MODEL_HIDDEN_SIZE", "4")
     path = a_file(tmp_path / "shop.jsonl.gz", shoppers())
     wanted = ["--json", str(tmp_path / "figures.json"), "--plot", str(tmp_path / "pictures")]
     assert main(arguments(path, *wanted)) == 0
@@ -29,6 +30,9 @@ def test_a_backtest_prints_a_table_and_writes_figures_and_pictures(
     for name, contender in figures["contenders"].items():
         assert name in said.out
         assert f"{contender['log_loss']:.4f}" in said.out
+    assert {"lstm", "lstm:outcomes_only", "pareto_nbd", "lightgbm"} <= set(figures["contenders"])
+    assert f"the gate serves {figures['served']}:\n  {figures['gate']['reasons'][0]}\n" in said.out
+    assert f"{figures['segments']['k']} segments: " in said.out
     assert figures["command"]["encoder"] == "lstm"
     assert figures["command"]["seeds"] == 1
     assert all((tmp_path / "pictures" / f"{name}.svg").stat().st_size for name in ("calibration", "tracking", "lift"))

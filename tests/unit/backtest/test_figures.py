@@ -31,11 +31,11 @@ def test_figures_by_hand() -> None:
     assert found["ece"] == pytest.approx((0.2 + 0.4 + 0.1 + 0.5) / 4)
 
 
-def test_spend_is_ordered_net_and_gross() -> None:
+def test_spend_is_ordered_gross_and_net() -> None:
     found = measure(some_forecasts(), TRUTH)
     # Rows below less rows above, in the forecast's order: -2, 1, 3, -2 (the first and last tie).
-    assert found["gini_gross_spend"] == pytest.approx((60 * 1 + 40 * 3) / (60 * 3 + 40 * 1))
-    assert found["gini_spend"] == pytest.approx((-5 * 1 + 40 * 3) / (-5 * -3 + 40 * 3))
+    assert found["gini_spend"] == pytest.approx((60 * 1 + 40 * 3) / (60 * 3 + 40 * 1))
+    assert found["gini_net_spend"] == pytest.approx((-5 * 1 + 40 * 3) / (-5 * -3 + 40 * 3))
 
 
 def test_the_hardest_to_beat_is_chosen_for_each_metric_among_the_classical_ones() -> None:
@@ -43,7 +43,7 @@ def test_the_hardest_to_beat_is_chosen_for_each_metric_among_the_classical_ones(
     best = best_classical({"bg_nbd": low, "lightgbm": high, "lstm": dict.fromkeys(METRICS, 0.0)})
     assert tuple(best) == COMPARED
     assert {best[name] for name in ("mae", "rmse", "brier", "log_loss", "ece")} == {"bg_nbd"}
-    assert {best[name] for name in ("auc", "gini_spend", "gini_gross_spend")} == {"lightgbm"}
+    assert {best[name] for name in ("auc", "gini_spend", "gini_net_spend")} == {"lightgbm"}
     assert best_classical({"lstm": low}) == {}
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
 import orjson
 import pytest
@@ -12,10 +13,31 @@ from streamseg.backtest.figures import COMPARED, METRICS, best_classical
 from streamseg.backtest.report import Report, show
 from streamseg.errors import InvariantError
 from streamseg.model.bootstrap import Interval
+from streamseg.model.segment_report import SegmentReport, Worth
 
 FIGURES = {
-    "past_rate": dict(zip(METRICS, (0.997, 1.626, -24.4, 0.733, 0.2153, 0.616, 0.106, 0.777, 0.643), strict=True)),
-    "lstm": dict(zip(METRICS, (0.961, 1.508, -11.9, 0.741, 0.2086, 0.599, 0.060, 0.766, 0.666), strict=True)),
+    "past_rate": dict(zip(METRICS, (0.997, 1.626, -24.4, 0.733, 0.2153, 0.616, 0.106, 0.643, 0.777), strict=True)),
+    "lstm": dict(zip(METRICS, (0.961, 1.508, -11.9, 0.741, 0.2086, 0.599, 0.060, 0.666, 0.766), strict=True)),
+}
+
+
+SECTIONS: dict[str, dict[str, Any]] = {
+    "gate": {
+        "serves": "lstm",
+        "reasons": [
+            "log loss 0.5990 is within 0.6180 (past_rate)",
+            "high end of the AUC deficit 0.0021 is within 0.0100 (past_rate)",
+        ],
+    },
+    "segments": asdict(
+        SegmentReport(
+            k=6,
+            names=("steady", "often", "big", "rare", "leaving", "new"),
+            sizes=(1_200, 300, 17, 800, 700, 300),
+            behaviours=Worth(ari=0.912, eta2=0.304),
+            rfm=Worth(ari=0.655, eta2=0.231),
+        )
+    ),
 }
 
 
@@ -31,6 +53,7 @@ def a_report() -> Report:
         best_classical=best_classical(FIGURES),
         remarks=["3 lines are no touchpoints: bad_json"],
         command={"cutoff": "2011-09-01T00:00:00.000Z", "horizon_days": 100},
+        sections=SECTIONS,
     )
 
 
@@ -38,9 +61,9 @@ TEXT = """\
 3,317 customers with an outcome before 2011-09-01T00:00:00.000Z, known for up to 274 days; in the 100 days from then \
 on 58.8% of them have another, 1.449 outcome days on average
 
-contender      MAE   RMSE  bias %    AUC   Brier  log loss     ECE  Gini net  gross
-  past_rate  0.997  1.626   -24.4  0.733  0.2153    0.6160  0.1060     0.777  0.643
-* lstm       0.961  1.508   -11.9  0.741  0.2086    0.5990  0.0600     0.766  0.666
+contender      MAE   RMSE  bias %    AUC   Brier  log loss     ECE   Gini    net
+  past_rate  0.997  1.626   -24.4  0.733  0.2153    0.6160  0.1060  0.643  0.777
+* lstm       0.961  1.508   -11.9  0.741  0.2086    0.5990  0.0600  0.666  0.766
   lightgbm: not installed
 * is what would be served
 
@@ -51,8 +74,16 @@ lstm minus the best classical contender, 95% of 1,000 resamples of customers:
   Brier                -0.0067  [-0.0167, +0.0033]  level with past_rate
   log loss             -0.0170  [-0.0270, -0.0070]  better than past_rate
   ECE                  -0.0460  [-0.0560, -0.0360]  better than past_rate
-  Gini of net spend    -0.0110  [-0.0210, -0.0010]  worse than past_rate
   Gini of gross spend  +0.0230  [+0.0130, +0.0330]  better than past_rate
+  Gini of net spend    -0.0110  [-0.0210, -0.0010]  worse than past_rate
+
+the gate serves lstm:
+  log loss 0.5990 is within 0.6180 (past_rate)
+  high end of the AUC deficit 0.0021 is within 0.0100 (past_rate)
+
+6 segments: stability (ARI), share of the variance of log(1 + outcome days) explained
+  behaviours  0.912  0.304
+  rfm         0.655  0.231
 
 note: 3 lines are no touchpoints: bad_json
 """
@@ -83,10 +114,9 @@ def test_without_rich_a_terminal_gets_text(monkeypatch: pytest.MonkeyPatch, caps
 
 
 def test_the_report_for_programs_has_stable_keys() -> None:
-    report = replace(a_report(), sections={"segments": {"k": 6}})
-    found = orjson.loads(report.as_json())
+    found = orjson.loads(a_report().as_json())
     assert set(found) == {
-        "command", "data", "contenders", "served", "intervals", "intervals_by_classical", "remarks", "segments",
+        "command", "data", "contenders", "served", "intervals", "intervals_by_classical", "remarks", "gate", "segments",
     }  # fmt: skip
     assert found["contenders"] == FIGURES
     assert found["served"] == "lstm"
@@ -94,7 +124,10 @@ def test_the_report_for_programs_has_stable_keys() -> None:
     assert set(found["intervals"]["log_loss"]) == {"against", "difference", "low", "high"}
     assert found["intervals"]["log_loss"]["against"] == "past_rate"
     assert found["intervals_by_classical"]["past_rate"]["auc"]["difference"] == pytest.approx(0.008)
-    assert found["segments"] == {"k": 6}
+    assert found["gate"] == SECTIONS["gate"]
+    assert set(found["segments"]) == {"k", "names", "sizes", "behaviours", "rfm"}
+    assert found["segments"]["behaviours"] == {"ari": 0.912, "eta2": 0.304}
+    assert found["segments"]["rfm"] == {"ari": 0.655, "eta2": 0.231}
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf])

@@ -6,12 +6,14 @@ import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
 from streamseg.backtest.contenders import classical
 from streamseg.backtest.figures import CLASSICAL, METRICS
+from streamseg.backtest.learning import Learnt
 from streamseg.backtest.report import Report
 from streamseg.backtest.run import run
 from streamseg.core.spec import CoreSpec
@@ -20,7 +22,18 @@ from streamseg.model.forecaster import Forecaster
 from streamseg.model.history import History
 from streamseg.wire.touchpoint import DecodeLimits
 from tests.unit.backtest.shop import CUTOFF_MS, Constant, Knowing, a_file, a_touchpoint, other_customers, shoppers
-from tests.unit.model.simulated import DAY_MS
+from tests.unit.model.simulated import DAY_MS, START_MS
+
+REASONS = ("log loss 0.5 is within 0.6 (bg_nbd)",)
+
+
+def gone_customers(number: int) -> list[dict[str, Any]]:
+    """As the other customers at the cut-off, who then never come back."""
+    return [
+        a_touchpoint(f"gone-{index:02}", "purchase", START_MS + day * DAY_MS, 10.0)
+        for index in range(number)
+        for day in (10, 90)
+    ]
 
 
 def backtest(path: Path, contenders: Mapping[str, Forecaster], served: str, *, horizon_days: int = 60) -> Report:
@@ -30,7 +43,7 @@ def backtest(path: Path, contenders: Mapping[str, Forecaster], served: str, *, h
         horizon_days=horizon_days,
         spec=CoreSpec(),
         limits=DecodeLimits(),
-        contenders=lambda history: (contenders, served),
+        learning=lambda history: Learnt(contenders, served, REASONS),
         command={"seeds": 1},
         progress=lambda stage, share: None,
     )
@@ -40,10 +53,10 @@ def test_classical_contenders_on_simulated_shoppers(tmp_path: Path) -> None:
     seen: list[int] = []
     stages: list[str] = []
 
-    def contenders(history: History) -> tuple[Mapping[str, Forecaster], str]:
+    def learning(history: History) -> Learnt:
         seen.append(history.end_ms)
         fitted = classical(history, until_ms=CUTOFF_MS, horizon_days=60, progress=lambda stage, share: None)
-        return {**fitted, "constant": Constant()}, "pareto_nbd"
+        return Learnt({**fitted, "constant": Constant()}, "pareto_nbd", REASONS)
 
     report = run(
         a_file(tmp_path / "shop.jsonl.gz", shoppers()),
@@ -51,7 +64,7 @@ def test_classical_contenders_on_simulated_shoppers(tmp_path: Path) -> None:
         horizon_days=60,
         spec=CoreSpec(),
         limits=DecodeLimits(),
-        contenders=contenders,
+        learning=learning,
         command={"encoder": "lstm", "seeds": 1},
         progress=lambda stage, share: stages.append(stage),
         plot_dir=tmp_path / "pictures",
@@ -70,6 +83,13 @@ def test_classical_contenders_on_simulated_shoppers(tmp_path: Path) -> None:
         "encoder": "lstm",
         "seeds": 1,
     }
+    assert found["gate"] == {"serves": "pareto_nbd", "reasons": list(REASONS)}
+    segments = found["segments"]
+    assert segments["k"] == len(segments["names"]) == len(segments["sizes"]) == 6
+    assert sum(segments["sizes"]) == found["data"]["customers"]
+    for kind in ("behaviours", "rfm"):
+        assert 0.3 < segments[kind]["ari"] <= 1.0
+        assert 0.05 < segments[kind]["eta2"] < 1.0
     assert {path.name for path in (tmp_path / "pictures").iterdir()} == {"calibration.svg", "tracking.svg", "lift.svg"}
     assert list(dict.fromkeys(stages)) == [
         "reading shop.jsonl.gz", "asking the contenders", "comparing", "tracking the weeks",
@@ -88,8 +108,20 @@ def test_who_knows_the_future_is_perfect_so_every_forecast_meets_its_own_custome
     spend = {who: 5.0 * days if who.startswith(b"fan") else 10.0 for who, days in count.items()}
     path = a_file(tmp_path / "a.jsonl", [*touchpoints, *other_customers()])
     found = backtest(path, {"knowing": Knowing(count, spend)}, "knowing").contenders["knowing"]
-    perfect = {"auc": 1.0, "gini_spend": 1.0, "gini_gross_spend": 1.0}
+    perfect = {"auc": 1.0, "gini_spend": 1.0, "gini_net_spend": 1.0}
     assert found == pytest.approx({**dict.fromkeys(METRICS, 0.0), **perfect}, abs=2e-6)
+
+
+def test_the_segments_are_those_of_what_would_be_served(tmp_path: Path) -> None:
+    """Who knows the future tells apart buyers and others; who says the same of everybody tells nobody apart."""
+    path = a_file(tmp_path / "a.jsonl", [*other_customers(60), *gone_customers(60)])
+    count = {f"other-{i:02}".encode(): 1 for i in range(60)}
+    knowing = Knowing(count, {who: 10.0 for who in count})
+    contenders = {"knowing": knowing, "constant": Constant()}
+    explained = {
+        served: backtest(path, contenders, served).sections["segments"]["behaviours"]["eta2"] for served in contenders
+    }
+    assert explained == pytest.approx({"knowing": 1.0, "constant": 0.0})
 
 
 def test_what_must_be_known_to_read_the_figures_is_remarked(tmp_path: Path) -> None:
@@ -129,9 +161,10 @@ def test_where_lightgbm_is_not_installed_its_row_says_so_and_its_figures_are_lef
         horizon_days=60,
         spec=CoreSpec(),
         limits=DecodeLimits(),
-        contenders=lambda history: (
+        learning=lambda history: Learnt(
             classical(history, until_ms=CUTOFF_MS, horizon_days=60, progress=lambda stage, share: None),
             "bg_nbd",
+            REASONS,
         ),
         command={},
         progress=lambda stage, share: None,

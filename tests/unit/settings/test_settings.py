@@ -100,7 +100,7 @@ def test_a_secret_is_shown_neither_by_render_nor_by_repr_nor_by_an_error(tmp_pat
         ({"STREAMSEG_OUTCOME_TYPES": ","}, "STREAMSEG_OUTCOME_TYPES=[]: expected names, for example purchase,renew"),
         (
             {"STREAMSEG_RETRAIN_ENCODERS": "lstm,abacus"},
-            "retrain.encoders has 'abacus'; expected names of lstm, gru",
+            "retrain.encoders has 'abacus'; expected names of lstm, gru, rnn, attention",
         ),
         (
             {"STREAMSEG_COOLING_EXIT": "0.6"},
