@@ -226,9 +226,7 @@ def _build(
         networks.append(network)
     if tensors["average"].shape != (len(FEATURES),):
         raise ValueError(f"averages of shape {tensors['average'].shape}")
-    blend = Blend(
-        tuple(networks), _restore(manifest.classical), manifest.share, manifest.value_share, tensors["average"]
-    )
+    blend = Blend(tuple(networks), _restore(manifest.classical), manifest.share, tensors["average"])
     calibration = Calibration(**manifest.calibration)
     limits = (calibration.horizon_days, calibration.level, calibration.slope, calibration.value_level)
     if not all(math.isfinite(value) and value > 0 for value in limits) or not math.isfinite(calibration.offset):
