@@ -121,6 +121,8 @@ class Emitter:
             churn_probability=None if scores is None else float(scores.churn_probability[at]),
             expected_purchases=None if scores is None else float(scores.expected_outcomes[at]),
             expected_value=None if scores is None else float(scores.expected_value[at]),
+            expected_value_low=None if scores is None else float(scores.value_low[at]),
+            expected_value_high=None if scores is None else float(scores.value_high[at]),
             valid_until=instant_ms + self.policy.profile_ttl_days * DAY_MS,
             model_version=None if scores is None else self.model_version,
             event_time=instant_ms,

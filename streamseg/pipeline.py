@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from time import perf_counter
 
 import numpy as np
@@ -230,8 +230,7 @@ class Pipeline:
         return why
 
     def _checked(self, scores: Scores) -> Scores:
-        columns = (scores.churn_probability, scores.expected_outcomes, scores.expected_value, scores.behaviour_distance)
-        if not all(np.isfinite(column).all() for column in columns):
+        if not all(np.isfinite(getattr(scores, column.name)).all() for column in fields(Scores)):
             raise InvariantError(
                 f"model {self.scorer.version} gave a number that is not finite; nothing was committed: roll back to "
                 "the version before (streamseg models rollback)"

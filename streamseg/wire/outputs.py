@@ -113,7 +113,13 @@ class CustomerProfile:
         float | None, Says("Probability of churn; null below the data gate.", _PROBABILITY, 0.12)
     ]
     expected_purchases: Annotated[float | None, Says("Expected days with a purchase in the horizon.", _AT_LEAST_0, 3.4)]
-    expected_value: Annotated[float | None, Says("Expected spend in the horizon, base currency.", _AT_LEAST_0, 87.2)]
+    expected_value: Annotated[
+        float | None, Says("Expected discounted spend in the horizon, base currency.", _AT_LEAST_0, 87.2)
+    ]
+    expected_value_low: Annotated[
+        float | None, Says("In eight cases of ten the spend lies between this and the high one.", _AT_LEAST_0, 0.0)
+    ]
+    expected_value_high: Annotated[float | None, Says("The high end of that interval.", _AT_LEAST_0, 190.4)]
     valid_until: Annotated[int, _SAYS_VALID]
     model_version: Annotated[str | None, _SAYS_MODEL]
     event_time: Annotated[int, _SAYS_EVENT_TIME]
@@ -188,6 +194,8 @@ def encode_profile(profile: CustomerProfile) -> bytes:
     _refuse_not_finite(what, "churn_probability", profile.churn_probability)
     _refuse_not_finite(what, "expected_purchases", profile.expected_purchases)
     _refuse_not_finite(what, "expected_value", profile.expected_value)
+    _refuse_not_finite(what, "expected_value_low", profile.expected_value_low)
+    _refuse_not_finite(what, "expected_value_high", profile.expected_value_high)
     return orjson.dumps(
         {
             "event_id": profile.event_id,
@@ -196,6 +204,8 @@ def encode_profile(profile: CustomerProfile) -> bytes:
             "churn_probability": profile.churn_probability,
             "expected_purchases": profile.expected_purchases,
             "expected_value": profile.expected_value,
+            "expected_value_low": profile.expected_value_low,
+            "expected_value_high": profile.expected_value_high,
             "valid_until": rfc3339(profile.valid_until),
             "model_version": profile.model_version,
             "event_time": rfc3339(profile.event_time),

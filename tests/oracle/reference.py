@@ -293,6 +293,8 @@ class Reference:
             "churn_probability": risk,
             "expected_purchases": None if scores is None else float(scores.expected_outcomes[0]),
             "expected_value": None if scores is None else float(scores.expected_value[0]),
+            "expected_value_low": None if scores is None else float(scores.value_low[0]),
+            "expected_value_high": None if scores is None else float(scores.value_high[0]),
         }
         customer.published = (risk, step.t + self.rules.profile_ttl_days * DAY_MS)
         self._say(topics.CUSTOMER_PROFILES, customer_id, step, payload, scored=scores is not None)

@@ -92,7 +92,7 @@ def test_a_reason_that_is_not_finite_does_not_leave(number: float) -> None:
 
 
 @NOT_FINITE
-@pytest.mark.parametrize("field", ["churn_probability", "expected_purchases", "expected_value"])
+@pytest.mark.parametrize("field", ["churn_probability", "expected_purchases", "expected_value", "expected_value_high"])
 def test_a_profile_that_is_not_finite_does_not_leave(field: str, number: float) -> None:
     with pytest.raises(InvariantError, match=f"^profile of customer 'c-1001': {field} is {number!r}; only finite"):
         encode_profile(replace(PROFILE, **{field: number}))  # type: ignore[arg-type]  # the names are above
