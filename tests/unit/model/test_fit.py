@@ -173,7 +173,7 @@ def test_one_customer_with_most_of_the_touchpoints_hardly_moves_the_fit() -> Non
 
 
 def _buys(history: History, network: Network) -> Float64Array:
-    blend = Blend((network,), None, 0.0, 0.0, np.zeros(len(FEATURES), np.float32))
+    blend = Blend((network,), None, 0.0, np.zeros(len(FEATURES), np.float32))
     return 1.0 - replay_scores(unfinished(blend, Calibration(28.0)), history, history.instants).none
 
 
