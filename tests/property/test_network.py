@@ -1,36 +1,36 @@
-"""With the real network behind the decisions, all of this holds to the last bit, too: its tiles hide the batch."""
+"""With real models behind the decisions, all of this holds to the last bit, too: their tiles hide the batch.
+
+One network, several, a blend with a classical model, and that one alone, which has no state to fold.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 
-import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from streamseg.core.features import FEATURES
-from streamseg.model.behaviours import cluster
 from streamseg.model.calibrate import Calibration
-from streamseg.model.encoders import ENCODERS
-from streamseg.model.network import Network
 from streamseg.model.scorer import ModelScorer
-from streamseg.wire.vocabulary import TYPES
 from tests.oracle.compare import assert_same
 from tests.oracle.partition import OraclePartition, ProgramPartition
-from tests.oracle.streams import render, seeded_moves
+from tests.oracle.streams import Move, move_lists, render, seeded_moves
+from tests.unit.model.scorers import BLENDS, scorer_of
+
+RESTLESS = Calibration(90.0, slope=3.0, offset=-2.0)
+"""A map under which the risks of models that were never trained cross every threshold."""
 
 
-def a_restless_network(encoder: str, digest: str) -> ModelScorer:
-    """Never trained, with an output layer so wide that its risks cross every threshold."""
-    network = Network(len(FEATURES), len(TYPES), encoder=encoder, hidden=8, seed=3)
-    network.w_out.data *= 30.0
-    points = np.random.default_rng(5).uniform((0.0, 0.0, 0.0), (1.0, 1.0, 6.0), (200, 3))
-    return ModelScorer(network, calibration=Calibration(90.0), behaviours=cluster(points), digest=digest)
+def a_restless_model(name: str) -> ModelScorer:
+    """Another version for each name."""
+    return scorer_of(BLENDS[name], RESTLESS, digest=f"{list(BLENDS).index(name)}b" * 32)
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
-def test_with_the_network_a_stream_in_batches_and_restarts_says_what_the_reference_says(encoder: str) -> None:
+@pytest.mark.parametrize("name", BLENDS)
+def test_with_a_real_model_a_stream_in_batches_and_restarts_says_what_the_reference_says(name: str) -> None:
     records = render(seeded_moves(41, 90))
-    scorer = a_restless_network(encoder, "ab" * 32)
+    scorer = a_restless_model(name)
     oracle, program = OraclePartition(scorer), ProgramPartition(scorer)
     oracle.feed(records)
     for start in range(0, len(records), 40):
@@ -43,14 +43,36 @@ def test_with_the_network_a_stream_in_batches_and_restarts_says_what_the_referen
     assert kinds["changed"] > 10
 
 
-def test_swaps_through_all_encoders_in_mid_stream_say_what_the_reference_says() -> None:
-    records = render(seeded_moves(43, 120))
-    scorers = [a_restless_network(name, f"{index}b" * 32) for index, name in enumerate(ENCODERS)]
+def test_swaps_through_all_of_them_in_mid_stream_say_what_the_reference_says() -> None:
+    records = render(seeded_moves(43, 140))
+    scorers = [a_restless_model(name) for name in BLENDS]
     oracle, program = OraclePartition(scorers[0]), ProgramPartition(scorers[0])
     for turn, start in enumerate(range(0, len(records), 20)):
         for partition in (oracle, program):
-            partition.swap(scorers[turn % len(scorers)])  # states of another size, too
+            partition.swap(scorers[turn % len(scorers)])  # states of another size, or none at all
             partition.feed(records[start : start + 20])
+        program = program.restarted() if turn % 3 == 2 else program
     assert_same(oracle, program)
+    assert {scorer.version for scorer in scorers} <= {
+        said.payload["model_version"] for said in oracle.said if said.payload and "model_version" in said.payload
+    }
     origins = Counter(said.payload["origin"] for said in oracle.said if said.payload and "origin" in said.payload)
     assert origins["reconcile"] > 0
+
+
+@settings(max_examples=15)
+@given(
+    moves=move_lists(25),
+    size=st.integers(1, 10),
+    names=st.lists(st.sampled_from(["one", "shared", "classical"]), min_size=2, max_size=4),
+)
+def test_any_swaps_between_networks_blends_and_classical_models_say_what_the_reference_says(
+    moves: list[Move], size: int, names: list[str]
+) -> None:
+    records, scorers = render(moves), [a_restless_model(name) for name in names]
+    oracle, program = OraclePartition(scorers[0]), ProgramPartition(scorers[0])
+    for turn, start in enumerate(range(0, len(records), size)):
+        for partition in (oracle, program):
+            partition.swap(scorers[turn % len(scorers)])
+            partition.feed(records[start : start + size])
+    assert_same(oracle, program)

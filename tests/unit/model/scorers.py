@@ -31,23 +31,22 @@ CENTRES = Behaviours(
 PARETO = Classical("pareto_nbd", ParetoNbd(r=0.8, alpha=40.0, s=0.6, beta=200.0), GammaGamma(p=4.0, q=3.0, gamma=20.0))
 
 
-def a_blend(*encoders: str, hidden: int = 8, share: float = 0.0, value_share: float | None = None) -> Blend:
+def a_blend(*encoders: str, hidden: int = 8, share: float = 0.0) -> Blend:
     """Networks that were never trained, of other weights each, and Pareto/NBD if it has a share: alone at 1."""
-    in_value = share if value_share is None else value_share
     networks = []
     for seed, encoder in enumerate(encoders, start=2):
         network = Network(len(FEATURES), len(TYPES), encoder=encoder, hidden=hidden, seed=seed)
         network.w_out.data *= 20.0
         networks.append(network)
     average = np.linspace(0.0, 2.0, len(FEATURES), dtype=np.float32)
-    return Blend(tuple(networks), PARETO if share or in_value else None, share, in_value, average)
+    return Blend(tuple(networks), PARETO if share else None, share, average)
 
 
 BLENDS = {
     "one": a_blend("lstm"),
     "alike": a_blend("lstm", "lstm", "lstm"),
     "every": a_blend(*ENCODERS, hidden=5),
-    "shared": a_blend("gru", "attention", share=0.25, value_share=0.5),
+    "shared": a_blend("gru", "attention", share=0.25),
     "classical": a_blend(share=1.0),
 }
 """One network, several of one kind, one of every encoder, two beside a classical model, and that one alone."""

@@ -31,7 +31,7 @@ WEEKS = WindowSpec()
 
 def a_sound_blend() -> Blend:
     """Two networks beside a classical model; a new one each time, for a test that breaks it."""
-    return a_blend("lstm", "gru", hidden=4, share=0.25, value_share=0.5)
+    return a_blend("lstm", "gru", hidden=4, share=0.25)
 
 
 def packed(blend: Blend | None = None, **changes: Any) -> bytes:
@@ -79,12 +79,7 @@ def test_a_model_that_was_packed_and_loaded_gives_the_same_scores_to_the_bit(nam
         assert np.array_equal(getattr(scored, column.name), getattr(loaded, column.name)), column.name
     assert np.array_equal(before.advance(*rows), after.advance(*rows))
     assert np.array_equal(before.average, after.average)
-    assert (after.blend.name, after.blend.share, after.blend.value_share, after.blend.classical) == (
-        blend.name,
-        blend.share,
-        blend.value_share,
-        blend.classical,
-    )
+    assert (after.blend.name, after.blend.share, after.blend.classical) == (blend.name, blend.share, blend.classical)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -95,7 +90,7 @@ def test_every_classical_model_can_be_packed_alone(model: str) -> None:
         "pareto_nbd": PARETO.counts,
     }
     classical = Classical(model, counts[model], PARETO.spend)
-    blend = Blend((), classical, 1.0, 1.0, np.ones(len(FEATURES), np.float32))
+    blend = Blend((), classical, 1.0, np.ones(len(FEATURES), np.float32))
     loaded = load(packed(blend), spec=WEEKS)
     assert loaded.scorer.blend.classical == classical
     assert (loaded.manifest.networks, loaded.scorer.state_size) == ((), 0)
@@ -111,7 +106,7 @@ def test_the_manifest_says_what_the_model_is() -> None:
         "counts": {"r": 0.8, "alpha": 40.0, "s": 0.6, "beta": 200.0},
         "spend": {"p": 4.0, "q": 3.0, "gamma": 20.0},
     }
-    assert (found.manifest.share, found.manifest.value_share) == (0.25, 0.5)
+    assert found.manifest.share == 0.25
     assert found.manifest.outcome_types == ("purchase", "renew")
     assert found.manifest.reference == {"features": {"spend": [0.5, 0.5]}}
     assert found.manifest.metrics == {"candidate.auc": 0.73}
@@ -223,7 +218,6 @@ def test_a_model_that_does_not_compute_what_it_did_is_refused() -> None:
     [
         {"classical": {"name": "pareto_nbd", "counts": {"r": 1.6, "alpha": 40.0, "s": 0.6, "beta": 200.0}}},
         {"share": 0.5},
-        {"value_share": 0.75},
     ],
 )
 def test_a_classical_part_that_does_not_compute_what_it_did_is_refused_too(change: dict[str, Any]) -> None:

@@ -38,7 +38,7 @@ def test_networks_count_alike() -> None:
     asked, alone, start = tiles(blend), [], 0
     for network in blend.networks:
         stop = start + network.state_size
-        one = Blend((network,), None, 0.0, 0.0, AVERAGE)
+        one = Blend((network,), None, 0.0, AVERAGE)
         alone.append(ask(one, [(state[:, start:stop], x) for state, x in asked]))
         start = stop
     assert start == blend.state_size
@@ -52,7 +52,7 @@ def test_each_network_folds_its_own_part_of_the_state() -> None:
         found, start = blend.advance(state, x), 0
         for network in blend.networks:
             stop = start + network.state_size
-            own = Blend((network,), None, 0.0, 0.0, AVERAGE).advance(state[:, start:stop], x)
+            own = Blend((network,), None, 0.0, AVERAGE).advance(state[:, start:stop], x)
             assert torch.equal(found[:, start:stop], own)
             start = stop
 
@@ -60,14 +60,16 @@ def test_each_network_folds_its_own_part_of_the_state() -> None:
 def test_the_classical_model_has_its_share_in_those_who_bought_and_none_in_the_others() -> None:
     blend = BLENDS["shared"]
     asked = tiles(blend)
-    networks = ask(Blend(blend.networks, None, 0.0, 0.0, AVERAGE), asked)
-    classical = ask(Blend((), PARETO, 1.0, 1.0, AVERAGE), [(state[:, :0], x) for state, x in asked])
+    networks = ask(Blend(blend.networks, None, 0.0, AVERAGE), asked)
+    classical = ask(Blend((), PARETO, 1.0, AVERAGE), [(state[:, :0], x) for state, x in asked])
     found = ask(blend, asked)
     never = torch.cat([x for _, x in asked])[:, COLUMN["never_outcome"]].numpy() > 0.5
     assert 100 < never.sum() < 300
     assert np.array_equal(found[never], networks[never])
-    share = np.array([0.25, 0.25, 0.5, 0.5])  # of P(none) and days; of value and its square
+    # Of P(none) and days, and of nothing else: the networks alone say what is spent.
+    share = np.array([0.25, 0.25, 0.0, 0.0])
     assert found[~never] == pytest.approx((1.0 - share) * networks[~never] + share * classical[~never], rel=1e-12)
+    assert np.array_equal(found[:, 2:], networks[:, 2:])
     assert (np.abs(found - networks)[~never].max(axis=1) > 0).all()
 
 
@@ -106,20 +108,19 @@ def test_a_blend_is_named_after_its_encoders_and_its_classical_model() -> None:
 def test_a_share_that_does_not_fit_the_members_is_refused(
     networks: int, classical: bool, share: float, told: str
 ) -> None:
-    members, fits = a_blend(*["lstm"] * networks, share=1.0).networks, float(not networks)
-    for shares in ((share, share), (fits, share)) if networks or classical else ((share, share),):
-        with pytest.raises(ValueError, match="a blend of") as refused:
-            Blend(members, PARETO if classical else None, *shares, AVERAGE)
-        assert str(refused.value) == (
-            f"a blend of {told}; expected 0 to 1, 1 without networks and 0 without a classical model"
-        )
+    members = a_blend(*["lstm"] * networks, share=1.0).networks
+    with pytest.raises(ValueError, match="a blend of") as refused:
+        Blend(members, PARETO if classical else None, share, AVERAGE)
+    assert str(refused.value) == (
+        f"a blend of {told}; expected 0 to 1, 1 without networks and 0 without a classical model"
+    )
 
 
-def test_mixing_weighs_each_row_by_its_own_shares() -> None:
+def test_mixing_weighs_each_row_by_its_own_share_and_leaves_the_money_as_it_is() -> None:
     values = ((0.2, 1.0, 10.0, 200.0), (0.6, 3.0, 20.0, 800.0))
     one, other = (Outlook(*(np.full(3, value) for value in some)) for some in values)
-    found = columns(mix(one, other, np.array([0.0, 0.25, 1.0]), np.array([1.0, 0.5, 0.0])))
-    assert found == pytest.approx(np.array([[0.2, 1, 20, 800], [0.3, 1.5, 15, 500], [0.6, 3, 10, 200]]))
+    found = columns(mix(one, other, np.array([0.0, 0.25, 1.0])))
+    assert found == pytest.approx(np.array([[0.2, 1, 10, 200], [0.3, 1.5, 10, 200], [0.6, 3, 10, 200]]))
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,19 @@ import torch
 from torch import Tensor
 
 from streamseg.core.features import FEATURES
+from streamseg.core.scores import Float64Array
 from streamseg.core.spec import CoreSpec
 from streamseg.errors import ConfigError
+from streamseg.model.blend import Blend
+from streamseg.model.calibrate import Calibration
 from streamseg.model.fit import fit, horizon_grid, label
 from streamseg.model.folds import Folds
 from streamseg.model.history import History, collect
+from streamseg.model.influence import share_limit
 from streamseg.model.network import Network
 from streamseg.model.optimise import OneCycleAdamW, one_cycle
+from streamseg.model.replay import replay_scores
+from streamseg.model.scorer import unfinished
 from streamseg.wire.vocabulary import TYPE_CODES
 from tests.unit.model.simulated import DAY_MS, START_MS, a_batch, some_shoppers
 
@@ -28,7 +34,8 @@ def fitted(
     seed: int = 0,
     until_ms: int | None = None,
     epochs: int = 2,
-    max_steps: int = 1_000,
+    max_steps: int = 60,
+    warm: Network | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Network:
     return fit(
@@ -40,6 +47,7 @@ def fitted(
         epochs=epochs,
         max_steps=max_steps,
         seed=seed,
+        warm=warm,
         progress=progress,
     )
 
@@ -94,14 +102,84 @@ def _same_weights(one: Network, two: Network) -> bool:
 
 @pytest.mark.parametrize(("max_passes", "passes"), [(9.0, 3), (2.5, 2), (0.1, 1)])
 def test_a_history_too_large_for_all_the_passes_is_passed_fewer_times_but_at_least_once(
-    max_passes: float, passes: int
+    max_passes: float, passes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("streamseg.model.fit.LEAST_STEPS", 1)
     history = collect(some_shoppers(150, 100), CoreSpec())
-    fitting = history.instants.take(history.instants.instant_ms + 7 * DAY_MS <= history.end_ms)
-    steps = Folds(history, fitting).count_steps()
     told: list[float] = []
-    fitted(history, epochs=3, max_steps=int(max_passes * steps), progress=told.append)
+    fitted(history, epochs=3, max_steps=int(max_passes * steps_of(history)), progress=told.append)
     assert told == [share / passes for share in range(passes + 1)]
+
+
+def test_a_small_history_is_passed_more_often_until_the_weights_have_moved_far_enough(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    history = collect(some_shoppers(60, 100), CoreSpec())
+    monkeypatch.setattr("streamseg.model.fit.LEAST_STEPS", 5 * steps_of(history))
+    for max_steps, passes in ((10_000, 5), (4 * steps_of(history), 4)):
+        told: list[float] = []
+        fitted(history, epochs=2, max_steps=max_steps, progress=told.append)
+        assert told == [share / passes for share in range(passes + 1)]
+
+
+def steps_of(history: History) -> int:
+    """Of the optimiser, in one pass."""
+    fitting = history.instants.take(history.instants.instant_ms + 7 * DAY_MS <= history.end_ms)
+    return Folds(history, fitting).count_steps()
+
+
+def test_a_warm_start_goes_on_from_the_given_weights_and_scales_and_leaves_them_as_they_are() -> None:
+    history = collect(some_shoppers(150, 100), CoreSpec())
+    before = fitted(history, max_steps=300)
+    kept = {name: value.clone() for name, value in before.state_dict().items()}
+    one_pass = steps_of(history)
+    warm, cold = (fitted(history, max_steps=one_pass, seed=1, warm=start) for start in (before, None))
+    assert all(torch.equal(value, kept[name]) for name, value in before.state_dict().items())
+    for scale in ("mean", "std", "least", "most", "spend_level", "spend_scale"):
+        assert torch.equal(warm.state_dict()[scale], kept[scale]), scale
+    assert not _same_weights(warm, before)
+    assert _distance(warm, before) < 0.2 * _distance(cold, before)
+
+
+def test_nobody_carries_more_of_the_training_weight_than_the_limit() -> None:
+    (batch,) = some_shoppers(60, 70)
+    late_ms = 194 * 7 * DAY_MS
+    rows = [(f"late{i % 60}", "view", int(ms) + late_ms, 0.0) for i, ms in enumerate(batch.event_ms)]
+    rows += [("bot", "purchase", START_MS + day * DAY_MS, 10.0) for day in range(204 * 7)]
+    history = collect([a_batch(sorted(rows, key=lambda row: row[2]))], CoreSpec())
+    labels = label(history, history.instants, (7.0, 14.0), history.end_ms)
+    weight = np.bincount(history.instants.customer, weights=labels.weight.numpy())
+    uncapped = np.bincount(history.instants.customer, weights=history.instants.weight)
+    bot = history.customer_ids.index(b"bot")
+    assert uncapped[bot] / uncapped.sum() > 1.5 * share_limit(history.customers)
+    assert weight[bot] / weight.sum() == pytest.approx(share_limit(history.customers), rel=1e-4)
+    assert weight.argmax() == bot
+
+
+def test_one_customer_with_most_of_the_touchpoints_hardly_moves_the_fit() -> None:
+    (batch,) = some_shoppers(150, 150)
+    honest = [
+        (batch.customer_id[i].decode(), "purchase" if batch.amount_micro[i] else "view", int(batch.event_ms[i]), 10.0)
+        for i in range(len(batch))
+    ]
+    # Eighty times a day, every day, and a purchase each time: more than all others do together.
+    bot = [("bot", "purchase", START_MS + turn * DAY_MS // 80, 10.0) for turn in range(80 * 150)]
+    assert len(bot) > 2 * len(honest)
+    rows = [sorted(honest + more, key=lambda row: row[2]) for more in ([], bot)]
+    plain, with_bot = (collect([a_batch(some)], CoreSpec()) for some in rows)
+    before, after = (_buys(plain, fitted(one, max_steps=200)) for one in (plain, with_bot))
+    assert abs(after.mean() - before.mean()) < 0.02
+    assert np.abs(after - before).mean() < 0.05  # another seed moves it by .02
+
+
+def _buys(history: History, network: Network) -> Float64Array:
+    blend = Blend((network,), None, 0.0, np.zeros(len(FEATURES), np.float32))
+    return 1.0 - replay_scores(unfinished(blend, Calibration(28.0)), history, history.instants).none
+
+
+def _distance(one: Network, two: Network) -> float:
+    pairs = zip(one.parameters(), two.parameters(), strict=True)
+    return math.sqrt(sum(float((a - b).detach().square().sum()) for a, b in pairs))
 
 
 def test_a_history_without_instants_is_refused() -> None:

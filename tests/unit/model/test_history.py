@@ -7,23 +7,21 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-import torch
 
 from streamseg.core.features import COLUMN
 from streamseg.core.folds import FoldCache
 from streamseg.core.spec import CoreSpec
 from streamseg.core.steps import Steps
 from streamseg.core.table import CustomerTable
-from streamseg.model.calibrate import Calibration
+from streamseg.model.blend import expected
 from streamseg.model.encoders import ENCODERS
 from streamseg.model.folds import Folds
 from streamseg.model.history import collect
 from streamseg.model.instants import BOUNDARIES_PER_ACTIVE_WINDOW
 from streamseg.model.replay import replay_scores
-from streamseg.model.scorer import churn_and_outcomes
 from streamseg.wire.batch import TouchpointBatch
 from streamseg.wire.vocabulary import CHANNELS, TYPES
-from tests.unit.model.scorers import a_scorer
+from tests.unit.model.scorers import BLENDS, a_scorer, scorer_of
 from tests.unit.model.simulated import DAY_MS, START_MS, a_batch, some_shoppers
 
 WEEK_MS = 7 * DAY_MS
@@ -75,12 +73,13 @@ def served(batch: TouchpointBatch, spec: CoreSpec = SPEC) -> tuple[CustomerTable
 def test_a_customer_is_scored_just_after_touchpoints_and_at_the_boundaries_that_nobody_came_before() -> None:
     rows = [("a", "view", at(0), 0.0), ("a", "view", at(0, 1), 0.0), ("a", "purchase", at(2, 3), 9.0)]
     history = collect([a_batch([*rows, ("b", "view", at(4, 1), 0.0)])], SPEC)
-    told = [
-        (int(history.instants.instant_ms[i]) - START_MS, bool(history.instants.is_touch[i]))
-        for i in np.flatnonzero(history.instants.customer == 0)
-    ]
-    # Gated until the third touchpoint; then the touchpoint, and the boundaries of weeks 3 and 4.
-    assert told == [(2 * WEEK_MS + 3 * DAY_MS, True), (3 * WEEK_MS, False), (4 * WEEK_MS, False)]
+    mine = history.instants.take(history.instants.customer == 0)
+    told = list(zip((mine.instant_ms - START_MS).tolist(), mine.is_touch.tolist(), mine.is_gated.tolist(), strict=True))
+    touches = [one for one in told if one[1]]
+    # One of the two touchpoints of week 0, and that of week 2, which opens the gate.
+    assert touches in ([(day * DAY_MS, True, True), (2 * WEEK_MS + 3 * DAY_MS, True, False)] for day in (0, 1))
+    boundaries = [(WEEK_MS, False, True), (2 * WEEK_MS, False, True), (3 * WEEK_MS, False, False)]
+    assert [one for one in told if not one[1]] == [*boundaries, (4 * WEEK_MS, False, False)]
 
 
 def test_of_the_touchpoints_of_a_window_one_is_kept_drawn_by_the_seed() -> None:
@@ -88,7 +87,7 @@ def test_of_the_touchpoints_of_a_window_one_is_kept_drawn_by_the_seed() -> None:
     chosen = [collect([a_batch(rows)], SPEC, seed=seed).instants for seed in (0, 0, 1)]
     touches = [instants.instant_ms[instants.is_touch].tolist() for instants in chosen]
     assert touches[0] == touches[1] != touches[2]
-    assert [(instant - START_MS) // WEEK_MS for instant in touches[0]] == list(range(1, 12))
+    assert [(instant - START_MS) // WEEK_MS for instant in touches[0]] == list(range(12))
 
 
 def test_neither_the_order_of_the_touchpoints_nor_the_cut_into_batches_nor_repeats_change_the_history() -> None:
@@ -175,19 +174,20 @@ def test_the_due_boundaries_are_the_workers() -> None:
     history, (table, steps) = collect([batch], patient), served(batch, patient)
     touched = set(zip(batch.customer_id, batch.event_ms.tolist(), strict=True))
     expected = {
-        (table.customer_ids[slot], instant_ms)
+        (table.customer_ids[slot], instant_ms): gated
         for some in steps
         if some.kind == "silence"
-        for slot, instant_ms, gated in zip(some.slot, some.instant_ms.tolist(), some.is_gated, strict=True)
-        if not gated
+        for slot, instant_ms, gated in zip(some.slot, some.instant_ms.tolist(), some.is_gated.tolist(), strict=True)
+        if (table.customer_ids[slot], instant_ms) not in touched
     }
     due = history.instants.take(~history.instants.is_touch)
     found = {
-        (history.customer_ids[who], when)
-        for who, when in zip(due.customer.tolist(), due.instant_ms.tolist(), strict=True)
+        (history.customer_ids[who], when): gated
+        for who, when, gated in zip(due.customer, due.instant_ms.tolist(), due.is_gated.tolist(), strict=True)
     }
+    assert set(found.values()) == {True, False}
     assert len(found) > 300
-    assert found == expected - touched
+    assert found == expected
     assert (due.weight == 1.0).all()
 
 
@@ -195,7 +195,8 @@ def test_where_a_touchpoint_stands_at_the_boundary_itself_the_customer_is_not_si
     days = (0, 1, 2, 14, 21)
     rows = a_batch([("a", "view", at(0, day), 0.0) for day in days])
     history = collect([rows], SPEC)
-    told = list(zip(history.instants.instant_ms.tolist(), history.instants.is_touch.tolist(), strict=True))
+    known = history.instants.take(~history.instants.is_gated)
+    told = list(zip(known.instant_ms.tolist(), known.is_touch.tolist(), strict=True))
     assert told == [(at(1), False), (at(2), True), (at(3), True)]
     _, steps = served(rows)
     alone = [(int(some.instant_ms[-1]), some.kind) for some in steps if not some.is_gated[-1]]
@@ -242,26 +243,29 @@ def test_no_touchpoints_give_an_empty_history() -> None:
     assert (history.customers, len(history.instants), history.outcomes.days) == (0, 0, 0)
 
 
-@pytest.mark.parametrize(("encoder", "days"), [("lstm", 120), *((name, 450) for name in ENCODERS)])
+@pytest.mark.parametrize(("name", "days"), [("one", 120), *((name, 450) for name in BLENDS)])
 def test_scores_of_a_history_are_those_of_the_workers_path_to_the_bit(
-    encoder: str, days: int, monkeypatch: pytest.MonkeyPatch
+    name: str, days: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("streamseg.model.replay._CUSTOMERS_AT_ONCE", 7)  # so few that these are several groups
     batch = clocked(some_shoppers(25, days)[0])
-    history, scorer = collect([batch], SPEC), a_scorer(encoder)
+    history, scorer = collect([batch], SPEC), scorer_of(BLENDS[name])
     asked = history.instants.take(~history.instants.is_touch)
-    found = replay_scores(scorer, history, asked).none.tolist()
+    said = replay_scores(scorer, history, asked)
+    found = np.column_stack((said.none, said.count, said.value)).tolist()
     asked_of = [history.customer_ids[who] for who in asked.customer.tolist()]
     expected = dict(zip(zip(asked_of, asked.instant_ms.tolist(), strict=True), found, strict=True))
 
     table, folds = CustomerTable(SPEC), FoldCache(scorer)
-    scored: dict[tuple[bytes, int], float] = {}
+    scored: dict[tuple[bytes, int], list[float]] = {}
 
     def serve(asked: Iterator[Steps]) -> None:
         for steps in asked:
-            risk = folds.score(table, steps).churn_probability.tolist()
+            scores = folds.score(table, steps)
+            told = (scores.churn_probability, scores.expected_outcomes, scores.expected_value)
             who = [table.customer_ids[slot] for slot in steps.slot.tolist()]
-            scored.update(zip(zip(who, steps.instant_ms.tolist(), strict=True), risk, strict=True))
+            pairs = zip(who, steps.instant_ms.tolist(), strict=True)
+            scored.update(zip(pairs, np.column_stack(told).tolist(), strict=True))
 
     slots, admitted = table.admit(batch)
     serve(table.observe(batch, slots, admitted, model_key=0))
@@ -274,7 +278,7 @@ def test_scores_of_a_history_are_those_of_the_workers_path_to_the_bit(
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_the_trainers_states_are_the_workers_states(encoder: str) -> None:
     history, scorer = collect(some_shoppers(25, 700), SPEC), a_scorer(encoder)
-    network = scorer._network
+    (network,) = scorer.blend.networks
     folds = Folds(history, history.instants)
     trained = np.full(len(history.instants), np.nan)
     for batch in folds.batches(np.random.default_rng(1)):
@@ -283,6 +287,6 @@ def test_the_trainers_states_are_the_workers_states(encoder: str) -> None:
             states, state = folds.unroll(network, batch, chunk, state)
             forecast = network.forecast(states[chunk.step, chunk.sequence], folds.z(network, chunk))
             assert np.isnan(trained[chunk.instants]).all()  # an instant lies in one fold only
-            trained[chunk.instants] = churn_and_outcomes(forecast, torch.tensor(90.0), Calibration(90.0))[1]
+            trained[chunk.instants] = expected(forecast, 90.0).days
     served = replay_scores(scorer, history, history.instants).count
     assert trained == pytest.approx(served, rel=1e-5, abs=1e-5)

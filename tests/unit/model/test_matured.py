@@ -5,15 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from streamseg.core.features import FEATURES
 from streamseg.core.spec import CoreSpec
 from streamseg.core.windows import DAY_MS
+from streamseg.model.blend import Blend
 from streamseg.model.calibrate import Calibration
 from streamseg.model.evaluate import evaluate
 from streamseg.model.fit import fit
 from streamseg.model.history import History, collect
-from streamseg.model.matured import Matured, compare_matured, forecast_over, what_came
-from streamseg.model.scorer import ModelScorer
-from tests.unit.model.scorers import CENTRES
+from streamseg.model.matured import Matured, compare_matured, what_came
+from streamseg.model.network import Network
+from streamseg.model.replay import replay_scores
+from streamseg.model.scorer import ModelScorer, unfinished
 from tests.unit.model.simulated import START_MS
 from tests.unit.model.streams import a_shop
 
@@ -26,29 +29,35 @@ def history() -> History:
     return collect(a_shop(150, 36), CoreSpec())
 
 
-def a_version(history: History, *, epochs: int = 6, offset: float = 0.0) -> ModelScorer:
-    network = fit(
+@pytest.fixture(scope="module")
+def network(history: History) -> Network:
+    return fit(
         history,
         until_ms=PROMOTED_MS,
         horizon_days=56.0,
         encoder="lstm",
         hidden=8,
-        epochs=epochs,
+        epochs=6,
+        max_steps=150,
         seed=0,
         progress=lambda share: None,
     )
-    return ModelScorer(network, calibration=Calibration(56.0, offset=offset), behaviours=CENTRES, digest="0" * 64)
+
+
+def a_version(network: Network, *, offset: float = 0.0) -> ModelScorer:
+    average = np.zeros(len(FEATURES), np.float32)
+    return unfinished(Blend((network,), None, 0.0, average), Calibration(56.0, offset=offset))
 
 
 @pytest.fixture(scope="module")
-def sound(history: History) -> ModelScorer:
-    return a_version(history)
+def sound(network: Network) -> ModelScorer:
+    return a_version(network)
 
 
 @pytest.fixture(scope="module")
-def boastful(history: History) -> ModelScorer:
+def boastful(network: Network) -> ModelScorer:
     """The same weights under a map that tells everybody he will hardly leave."""
-    return a_version(history, offset=-2.0)
+    return a_version(network, offset=-2.0)
 
 
 def compare(new: ModelScorer, old: ModelScorer, history: History, since_ms: int = PROMOTED_MS) -> Matured:
@@ -78,11 +87,12 @@ def test_the_figures_are_those_of_the_forecasts_at_all_instants_since_the_promot
     found = compare(sound, boastful, history)
     assert found.horizon_days == 56.0
     instants, until_ms = history.instants, history.end_ms - 56 * DAY_MS
-    which = np.flatnonzero((instants.instant_ms >= PROMOTED_MS) & (instants.instant_ms <= until_ms))
-    assert set(instants.is_touch[which].tolist()) == {True, False}
-    actual = history.outcomes.count(instants.customer[which], instants.instant_ms[which], 56 * DAY_MS)
-    assert found.new == evaluate(*forecast_over(sound, history, which, 56.0), actual)
-    assert (found.rows, found.customers) == (len(which), len(np.unique(instants.customer[which])))
+    asked = instants.take((instants.instant_ms >= PROMOTED_MS) & (instants.instant_ms <= until_ms))
+    assert set(asked.is_touch.tolist()) == set(asked.is_gated.tolist()) == {True, False}
+    actual = history.outcomes.count(asked.customer, asked.instant_ms, 56 * DAY_MS)
+    said = replay_scores(sound, history, asked)
+    assert found.new == evaluate(said.none, said.count, actual)
+    assert (found.rows, found.customers) == (len(asked), len(np.unique(asked.customer)))
 
 
 def test_soon_after_a_promotion_a_shorter_horizon_must_do_and_before_that_none(
@@ -98,7 +108,7 @@ def test_soon_after_a_promotion_a_shorter_horizon_must_do_and_before_that_none(
 
 def test_few_customers_of_one_class_say_nothing(history: History, sound: ModelScorer) -> None:
     small = collect(a_shop(25, 36), CoreSpec())
-    assert len(what_came(small, 28.0, since_ms=PROMOTED_MS).which) > 200
+    assert len(what_came(small, 28.0, since_ms=PROMOTED_MS).instants) > 200
     assert compare_matured(sound, sound, small, since_ms=PROMOTED_MS) is None
     assert compare(sound, sound, history).customers > 60
 
