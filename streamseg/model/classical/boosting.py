@@ -75,6 +75,13 @@ class Boosting:
         )
 
 
+class _Nothing:
+    """What is learnt where nothing ever came: that nothing comes."""
+
+    def predict(self, x: Float64Array) -> Float64Array:
+        return np.zeros(len(x))
+
+
 def fit(history: History, *, until_ms: int, horizon_days: float) -> Boosting:
     """Learn what followed several origins, each with the whole horizon after it by `until_ms`.
 
@@ -95,6 +102,8 @@ def fit(history: History, *, until_ms: int, horizon_days: float) -> Boosting:
     spend = history.outcomes.gross_spend(customer, instant_ms, span_ms)
 
     def learn(objective: str, labels: Float64Array) -> Any:
+        if not labels.any():
+            return _Nothing()  # LightGBM refuses labels that are all 0
         data = lightgbm.Dataset(x, labels)
         return lightgbm.train({**PARAMETERS, "objective": objective}, data, ROUNDS[objective])
 

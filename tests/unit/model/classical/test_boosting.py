@@ -16,7 +16,7 @@ from streamseg.model.forecaster import Forecaster, Forecasts
 from streamseg.model.history import History, collect
 from streamseg.model.instants import Instants
 from tests.unit.model.classical.pasts import cut_off
-from tests.unit.model.simulated import DAY_MS, START_MS, some_shoppers
+from tests.unit.model.simulated import DAY_MS, START_MS, a_batch, some_shoppers
 
 CUT_MS = START_MS + 280 * DAY_MS
 HORIZON = 60.0
@@ -89,3 +89,13 @@ def test_without_lightgbm_the_extra_is_named(history: History, monkeypatch: pyte
     assert str(caught.value) == (
         "lightgbm is not installed, and the contender of that name is made of it; install streamseg[backtest]"
     )
+
+
+def test_a_shop_that_names_no_amounts_is_learnt_from_all_the_same() -> None:
+    rows = [(f"c{i % 90}", "purchase", START_MS + i * DAY_MS // 3, 0.0) for i in range(600)]
+    history = collect([a_batch(rows)], CoreSpec())
+    fitted = boosting.fit(history, until_ms=history.end_ms, horizon_days=28.0)
+    everybody = np.arange(history.customers)
+    found = fitted.forecast(history, history.at(everybody, np.full(len(everybody), history.end_ms)), 28.0)
+    assert not found.value.any()
+    assert found.count.all()
