@@ -6,7 +6,7 @@ no clock: the same history gives the same weights, bit for bit, on one kind of C
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -127,8 +127,7 @@ def fit(
         _set_scales(network, history, instants, labels, horizons)
     else:
         network.load_state_dict(warm.state_dict())
-    folds = Folds(history, instants)
-    random = np.random.default_rng(seed)
+    folds, random = Folds(history, instants), np.random.default_rng(seed)
     steps = folds.count_steps()
     epochs = max(1, min(max(epochs, LEAST_STEPS // steps), max_steps // steps))
     optimiser = OneCycleAdamW(
@@ -139,20 +138,25 @@ def fit(
         steps=epochs * steps,
     )
     mean_weight = float(labels.weight.sum()) / steps
-    grid = torch.tensor(horizons)
     for epoch in range(epochs):
-        for batch, chunks in folds.passes(random):
-            state: Tensor | None = None
-            for chunk in chunks:
-                states, state = folds.unroll(network, batch, chunk, state)
-                if not len(chunk.instants):
-                    continue
-                forecast = network.forecast(states[chunk.step, chunk.sequence], folds.z(network, chunk))
-                loss = _loss(forecast, labels, chunk.instants, grid, network.spend_level) / mean_weight
-                loss.backward()
-                optimiser.step()
+        for loss in _losses(network, folds, labels, torch.tensor(horizons), random):
+            (loss / mean_weight).backward()
+            optimiser.step()
         progress((epoch + 1) / epochs)
     return network
+
+
+def _losses(
+    network: Network, folds: Folds, labels: Labels, horizons: Tensor, random: np.random.Generator
+) -> Iterator[Tensor]:
+    """The loss of each chunk of one pass; the weights may move between two of them."""
+    for batch, chunks in folds.passes(random):
+        state: Tensor | None = None
+        for chunk in chunks:
+            states, state = folds.unroll(network, batch, chunk, state)
+            if len(chunk.instants):
+                forecast = network.forecast(states[chunk.step, chunk.sequence], folds.z(network, chunk))
+                yield _loss(forecast, labels, chunk.instants, horizons, network.spend_level)
 
 
 def label(history: History, instants: Instants, horizons: tuple[float, ...], until_ms: int) -> Labels:
