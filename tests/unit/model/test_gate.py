@@ -7,13 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from streamseg.core.features import FEATURES
 from streamseg.core.spec import CoreSpec
-from streamseg.core.windows import Int64Array
-from streamseg.model.calibrate import choose_origin
+from streamseg.model.blend import Blend
+from streamseg.model.calibrate import Calibration, choose_origin
+from streamseg.model.classical import members
 from streamseg.model.fit import fit
 from streamseg.model.gate import Judged, Margins, Verdict, gate
 from streamseg.model.history import History, collect
-from streamseg.model.judge import calibrate, judge_past_rate, set_trial
+from streamseg.model.judge import Trial, ask, served_crosswise, set_trial
+from streamseg.model.scorer import unfinished
 from streamseg.wire.batch import TouchpointBatch
 from streamseg.wire.vocabulary import TYPE_CODES
 from tests.unit.model.simulated import DAY_MS
@@ -49,15 +52,14 @@ def test_a_better_candidate_is_promoted_and_the_reasons_say_by_how_much() -> Non
     verdict = decide(judged("lstm", 0.3), judged("incumbent", 0.9, seed=5))
     assert (verdict.promote, verdict.serve) == (True, "lstm")
     assert verdict.reasons == (
-        "log loss 0.5004 is within 0.6826 (past_rate)",
+        "log loss 0.5004 is within 0.6846 (past_rate)",
         "high end of the log-loss difference -0.1418 is within 0.0100 (past_rate)",
         "high end of the AUC deficit -0.0626 is within 0.0100 (past_rate)",
-        "log loss 0.5004 is within 0.6238 (pareto_nbd)",
+        "log loss 0.5004 is within 0.6258 (pareto_nbd)",
         "high end of the log-loss difference -0.0905 is within 0.0100 (pareto_nbd)",
         "high end of the AUC deficit -0.0478 is within 0.0100 (pareto_nbd)",
         "high end of the log-loss difference -0.0318 is within 0.0100 (incumbent)",
         "high end of the AUC deficit -0.0191 is within 0.0100 (incumbent)",
-        "shift of the alert rate 0.0025 is within 0.1000 (incumbent)",
     )
 
 
@@ -100,9 +102,23 @@ def test_an_incumbent_that_is_surely_worse_than_a_classical_model_does_not_stay_
 
 def test_a_gain_over_the_classical_models_can_be_asked_for() -> None:
     assert decide(judged("lstm", 0.3)).promote
-    verdict = decide(judged("lstm", 0.3), margins=Margins(log_loss_gain=0.2))
+    verdict = decide(judged("lstm", 0.3), margins=Margins(log_loss_tie=-0.2))
     assert not verdict.promote
     assert "log loss 0.5004 exceeds 0.4826 (past_rate)" in verdict.reasons
+
+
+def test_a_tie_with_a_classical_model_is_no_reason_against_and_more_than_that_is() -> None:
+    rival = judged("past_rate", 0.5, seed=3)
+    logit = np.log(rival.none / (1.0 - rival.none))
+    reasons = {}
+    for stretch in (1.03, 1.1):
+        none = 1.0 / (1.0 + np.exp(-stretch * logit))
+        verdict = gate(
+            Judged("lstm", none, -np.log(none)), incumbent=None, classical=[rival], actual=ACTUAL, customer=CUSTOMER
+        )
+        reasons[stretch] = (verdict.promote, verdict.reasons[0])
+    assert reasons[1.03] == (True, "log loss 0.5196 is within 0.5204 (past_rate)")
+    assert reasons[1.1] == (False, "log loss 0.5232 exceeds 0.5204 (past_rate)")
 
 
 def test_a_candidate_that_would_flood_a_campaign_is_refused() -> None:
@@ -114,6 +130,26 @@ def test_a_candidate_that_would_flood_a_campaign_is_refused() -> None:
     assert not verdict.promote
     failed = [reason for reason in verdict.reasons if "exceeds" in reason]
     assert failed == ["shift of the alert rate 0.5525 exceeds 0.1000 (incumbent)"]
+
+
+def test_a_candidate_about_as_good_as_the_incumbent_is_promoted_if_it_alerts_as_much() -> None:
+    verdict = decide(judged("lstm", 0.45, seed=5), judged("incumbent", 0.5, seed=6))
+    assert (verdict.promote, verdict.serve) == (True, "lstm")
+    assert verdict.reasons[-3:] == (
+        "high end of the log-loss difference 0.0060 is within 0.0100 (incumbent)",
+        "high end of the AUC deficit 0.0060 is within 0.0100 (incumbent)",
+        "shift of the alert rate 0.0125 is within 0.1000 (incumbent)",
+    )
+
+
+def test_alerts_may_move_where_the_candidate_is_surely_better_on_what_came() -> None:
+    sure, doubtful = judged("lstm", 0.3), judged("incumbent", 0.9, seed=5)
+    # The incumbent alerts hardly anybody, and is wrong in that.
+    timid = replace(doubtful, none=np.minimum(doubtful.none, 0.74))
+    assert abs(np.mean(sure.none >= 0.75) - np.mean(timid.none >= 0.75)) > 0.2
+    verdict = decide(sure, timid)
+    assert verdict.promote
+    assert not any("alert rate" in reason for reason in verdict.reasons)
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -0.1, 1.1])
@@ -161,11 +197,6 @@ def test_a_gate_without_a_classical_model_is_a_mistake_of_its_caller() -> None:
 KINDS = tuple(TYPE_CODES[name] for name in ("view", "purchase"))
 
 
-@pytest.fixture(scope="module")
-def honest() -> History:
-    return collect(a_shop(200, 32), CoreSpec())
-
-
 def _flipped(batch: TouchpointBatch) -> TouchpointBatch:
     view, purchase = KINDS
     return replace(batch, type_code=np.where(batch.type_code == view, purchase, view).astype(np.uint8))
@@ -176,31 +207,38 @@ def _shuffled(batch: TouchpointBatch) -> TouchpointBatch:
     return replace(batch, customer_id=[batch.customer_id[i] for i in order])
 
 
-def _candidate(learnt_from: History, honest: History) -> tuple[Judged, Judged, Int64Array, Int64Array]:
-    """Weights of one history before the origin, calibrated and asked on the other one after it."""
-    origin = choose_origin(honest.start_ms, honest.end_ms, horizon_days=28.0, window_ms=7 * DAY_MS)
+def _candidate(learnt_from: History, trial: Trial) -> Judged:
+    """Weights of one history before the origin, asked about the other one after it, under a map of its own."""
     network = fit(
         learnt_from,
-        until_ms=origin.origin_ms,
+        until_ms=trial.origin.origin_ms,
         horizon_days=28.0,
         encoder="lstm",
         hidden=8,
         epochs=6,
+        max_steps=400,
         seed=0,
         progress=lambda share: None,
     )
-    trial = set_trial(honest, origin)
-    return calibrate(network, trial, horizon_days=28.0)[1], judge_past_rate(trial), trial.actual, trial.customer
+    blend = Blend((network,), None, 0.0, np.zeros(len(FEATURES), np.float32))
+    served = served_crosswise(ask(unfinished(blend, Calibration(28.0)), trial), trial)
+    return Judged("candidate", served.none, served.count)
 
 
-def test_a_challenger_that_learnt_from_a_poisoned_history_is_refused(honest: History) -> None:
-    incumbent, past, actual, customer = _candidate(honest, honest)
-    first = gate(incumbent, incumbent=None, classical=[past], actual=actual, customer=customer)
-    assert first.promote, first.reasons
+def test_a_challenger_that_learnt_from_a_poisoned_history_is_refused() -> None:
     (batch,) = a_shop(200, 32)
+    honest = collect([batch], CoreSpec())
+    origin = choose_origin(honest.start_ms, honest.end_ms, horizon_days=28.0, window_ms=7 * DAY_MS)
+    trial = set_trial(honest, origin)
+    bar = members.fit("past_rate", honest, until_ms=origin.origin_ms)
+    said = served_crosswise(bar.forecast(honest, trial.instants, 28.0), trial)
+    past, customer = Judged("past_rate", said.none, said.count), trial.instants.customer
+    sound = _candidate(honest, trial)
+    first = gate(sound, incumbent=None, classical=[past], actual=trial.actual, customer=customer)
+    assert first.promote, first.reasons
     for poisoned in (_flipped(batch), _shuffled(batch)):
-        challenger, *_ = _candidate(collect([poisoned], CoreSpec()), honest)
-        serving = replace(incumbent, name="incumbent")
-        verdict = gate(challenger, incumbent=serving, classical=[past], actual=actual, customer=customer)
+        challenger = _candidate(collect([poisoned], CoreSpec()), trial)
+        serving = replace(sound, name="incumbent")
+        verdict = gate(challenger, incumbent=serving, classical=[past], actual=trial.actual, customer=customer)
         assert (verdict.promote, verdict.serve) == (False, "incumbent")
         assert any("log-loss difference" in reason and "exceeds" in reason for reason in verdict.reasons)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamseg.model.calibrate import LEVEL, SLOPE, choose_origin, fit_platt, ratio
+from streamseg.model.calibrate import FRESH_WINDOWS, LEVEL, SLOPE, Calibration, choose_origin, fit_platt, ratio
 from streamseg.model.evaluate import auc, auc_parts, evaluate, log_losses
+from streamseg.model.forecaster import SURE, Forecasts
 
 DAY_MS = 86_400_000
 
@@ -92,3 +93,74 @@ def test_an_origin_leaves_a_third_before_it_and_a_horizon_after_it(days: int, ho
     assert origin.until_ms + origin.horizon_days * DAY_MS == pytest.approx(days * DAY_MS)
     assert origin.complete == (origin.horizon_days == horizon)
     assert origin.horizon_days <= horizon
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    days=st.integers(56, 2000),
+    horizon=st.integers(1, 400),
+    seen=st.floats(0.0, 1.1),
+)
+def test_the_origin_does_not_lie_before_what_the_incumbent_has_seen_once_enough_came_after(
+    days: int, horizon: int, seen: float
+) -> None:
+    end_ms, seen_ms, window_ms = days * DAY_MS, round(seen * days * DAY_MS), 7 * DAY_MS
+    plain = choose_origin(0, end_ms, horizon_days=horizon, window_ms=window_ms)
+    fresh = choose_origin(0, end_ms, horizon_days=horizon, window_ms=window_ms, seen_ms=seen_ms)
+    if end_ms - seen_ms < FRESH_WINDOWS * window_ms:
+        assert fresh == plain
+    else:
+        assert fresh.origin_ms >= seen_ms
+        assert fresh.until_ms - fresh.origin_ms >= window_ms - 1
+        assert fresh.until_ms + fresh.horizon_days * DAY_MS == pytest.approx(end_ms)
+
+
+def test_what_the_incumbent_has_seen_shortens_the_horizon_that_can_be_judged() -> None:
+    day = DAY_MS
+    found = choose_origin(0, 274 * day, horizon_days=90, window_ms=7 * day, seen_ms=240 * day)
+    assert (found.origin_ms / day, found.until_ms / day, found.horizon_days, found.complete) == (240, 247, 27, False)
+    assert choose_origin(0, 274 * day, horizon_days=90, window_ms=7 * day, seen_ms=260 * day).complete
+
+
+maps = st.builds(
+    Calibration,
+    horizon_days=st.just(90.0),
+    level=st.floats(*LEVEL),
+    slope=st.floats(*SLOPE),
+    offset=st.floats(-3.0, 3.0),
+    value_level=st.floats(*LEVEL),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(calibration=maps, none=st.lists(st.floats(SURE, 1.0 - SURE), min_size=2, max_size=20, unique=True))
+def test_a_map_keeps_the_order_and_the_bounds_of_what_it_is_given(calibration: Calibration, none: list[float]) -> None:
+    p = np.sort(np.array(none))
+    count, value = np.linspace(0.0, 5.0, len(p)), np.linspace(0.0, 900.0, len(p))
+    served = calibration.apply(Forecasts(p, count, value))
+    assert (np.diff(served.none) >= 0.0).all()
+    inside = (served.none > SURE) & (served.none < 1.0 - SURE)
+    apart = np.diff(p) > 1e-9
+    assert (np.diff(served.none)[apart & inside[1:] & inside[:-1]] > 0.0).all()
+    assert ((served.none >= SURE) & (served.none <= 1.0 - SURE)).all()
+    assert served.count == pytest.approx(calibration.level * count)
+    assert served.value == pytest.approx(calibration.level * calibration.value_level * value)
+
+
+@settings(max_examples=50, deadline=None)
+@given(calibration=maps)
+def test_followed_half_way_a_map_moves_counts_and_money_by_the_root_of_its_factors(calibration: Calibration) -> None:
+    p = np.linspace(0.01, 0.99, 25)
+    raw = Forecasts(p, np.ones(25), np.ones(25))
+    whole, half = calibration.apply(raw), calibration.halfway().apply(raw)
+    assert half.count[0] == pytest.approx(math.sqrt(whole.count[0]))
+    assert half.value[0] == pytest.approx(math.sqrt(whole.value[0]))
+    assert Calibration(90.0).halfway() == Calibration(90.0)
+
+
+def test_the_identity_changes_nothing_and_the_level_is_a_power_of_what_nobody_buys_by() -> None:
+    p = np.linspace(0.01, 0.99, 25)
+    raw = Forecasts(p, np.ones(25), np.ones(25))
+    assert Calibration(90.0).apply(raw).none == pytest.approx(p, rel=1e-12)
+    # Twice as many outcomes of a Poisson process leave the square of the chance of none.
+    assert Calibration(90.0, level=2.0).apply(raw).none == pytest.approx(p**2)

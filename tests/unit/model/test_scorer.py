@@ -117,7 +117,8 @@ def test_a_longer_horizon_has_more_outcomes_and_less_churn(name: str) -> None:
     rows = some_rows(50, scorer.state_size)
     near, far = scorer.score(*rows), scorer.over(180.0).score(*rows)
     assert (far.expected_outcomes > near.expected_outcomes).all()
-    assert (far.churn_probability <= near.churn_probability).all()
+    # In exact numbers without any slack; Pareto/NBD is summed up to 1e-7 over the time at which a customer left.
+    assert (far.churn_probability <= near.churn_probability + 5e-7).all()
     assert (far.churn_probability < near.churn_probability).mean() > 0.9  # but those who are surely gone
     assert (far.expected_value >= near.expected_value).all()
 

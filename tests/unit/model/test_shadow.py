@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from streamseg.core.features import FEATURES
 from streamseg.core.scores import Float32Array, Scores
 from streamseg.core.spec import CoreSpec
 from streamseg.model.history import History, collect
@@ -35,8 +36,9 @@ class Constant:
         every = np.full(len(x), self.churn)
         return Scores(every, every, every, every, every, every[:, None])
 
-    def explain(self, state: Float32Array, x: Float32Array) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-        return np.zeros((len(x), 1))
+    @property
+    def average(self) -> Float32Array:
+        return np.zeros(len(FEATURES), np.float32)
 
 
 @pytest.fixture(scope="module")
