@@ -16,13 +16,14 @@ WEEKS = WindowSpec()
 def an_untrained_model(
     *,
     calibration: Calibration | None = None,
+    hidden: int = 4,
     data_until_ms: int = 2_000,
     reference: Mapping[str, Any] | None = None,
     metrics: Mapping[str, float] | None = None,
 ) -> tuple[str, bytes]:
-    """Version and bytes of one network of four units; without a reference its drift can't be measured."""
+    """Version and bytes of a model of one network; without a reference its drift can't be measured."""
     data = pack(
-        a_blend(hidden=4),
+        a_blend(hidden=hidden),
         spec=WEEKS,
         outcome_types=("purchase", "renew"),
         data_from_ms=1_000,
