@@ -5,32 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from streamseg.core.features import FEATURES
 from streamseg.core.windows import WindowSpec
 from streamseg.model.artifact import load, pack
-from streamseg.model.blend import Blend
 from streamseg.model.calibrate import Calibration
-from streamseg.model.network import Network
-from streamseg.wire.vocabulary import TYPES
-from tests.unit.model.scorers import CENTRES
+from tests.unit.model.scorers import CENTRES, a_blend
 
 WEEKS = WindowSpec()
 
 
 def an_untrained_model(
     *,
-    seed: int = 1,
     calibration: Calibration | None = None,
+    hidden: int = 4,
     data_until_ms: int = 2_000,
     reference: Mapping[str, Any] | None = None,
     metrics: Mapping[str, float] | None = None,
 ) -> tuple[str, bytes]:
-    """Version and bytes of one network of four units; without a reference its drift can't be measured."""
-    network = Network(len(FEATURES), len(TYPES), encoder="lstm", hidden=4, seed=seed)
+    """Version and bytes of a model of one network; without a reference its drift can't be measured."""
     data = pack(
-        Blend((network,), None, 0.0, np.ones(len(FEATURES), np.float32)),
+        a_blend(hidden=hidden),
         spec=WEEKS,
         outcome_types=("purchase", "renew"),
         data_from_ms=1_000,

@@ -17,9 +17,9 @@ from tests.kafka.room import WHY, Room
 pytestmark = pytest.mark.kafka
 
 
-def a_model(seed: int = 1, horizon_days: float = 90.0) -> tuple[str, bytes]:
-    """Version and bytes of a small model."""
-    return an_untrained_model(seed=seed, calibration=Calibration(horizon_days))
+def a_model(number: int = 1, horizon_days: float = 90.0) -> tuple[str, bytes]:
+    """Version and bytes of a small model; each number is another one."""
+    return an_untrained_model(calibration=Calibration(horizon_days), data_until_ms=2_000 + number)
 
 
 class Listener:

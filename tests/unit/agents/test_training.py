@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
+import numpy as np
 import orjson
 import pytest
 
-from streamseg.agents.training import Bounds, Challenger, TrainingJob, train_challengers
+from streamseg.agents.training import Attempt, Bounds, Challenger, TrainingJob, train_challengers
+from streamseg.core.scores import Float32Array
 from streamseg.core.spec import CoreSpec
 from streamseg.errors import ConfigError
 from streamseg.model.artifact import load
+from streamseg.model.calibrate import FRESH_WINDOWS
 from streamseg.model.candidates import TrainingPlan
-from tests.unit.model.simulated import some_shoppers
+from streamseg.model.train import train
+from streamseg.wire.batch import TouchpointBatch
+from tests.kafka.models import an_untrained_model
+from tests.unit.model.simulated import DAY_MS, START_MS, some_shoppers
 
 SPEC = CoreSpec()
 PLAN = TrainingPlan(horizon_days=28.0, hidden=4, epochs=1)
@@ -24,6 +30,11 @@ BOUNDS = Bounds(minutes=2.0, memory_mb=4_096)
 @pytest.fixture(scope="module")
 def job() -> TrainingJob:
     return TrainingJob(some_shoppers(80, 120), SPEC, PLAN, ("lstm", "gru"), None)
+
+
+def an_incumbent(*, hidden: int = PLAN.hidden, seen_days: int = 120) -> bytes:
+    """An LSTM that has learnt, allegedly, from so many days."""
+    return an_untrained_model(hidden=hidden, data_until_ms=START_MS + seen_days * DAY_MS)[1]
 
 
 def trained(job: TrainingJob, folder: Path, bounds: Bounds = BOUNDS) -> Challenger:
@@ -46,10 +57,10 @@ def test_a_training_that_was_killed_goes_on_with_what_is_missing_and_the_best_th
     version = orjson.loads(gru.read_bytes())["version"]
     gru.unlink()
     again = trained(job, tmp_path)
-    assert (again.encoder, again.promote, again.reasons) == ("lstm", True, ("kept",))
+    assert (again.name, again.promote, again.reasons) == ("lstm", True, ("kept",))
     assert orjson.loads(gru.read_bytes())["version"] == version
     rewritten(gru, promote=True, figures={"candidate.log_loss": 0.0})
-    assert trained(job, tmp_path).encoder == "gru"
+    assert trained(job, tmp_path).name == "gru"
 
 
 def test_other_data_another_plan_or_another_incumbent_are_another_job(job: TrainingJob) -> None:
@@ -57,11 +68,54 @@ def test_other_data_another_plan_or_another_incumbent_are_another_job(job: Train
         replace(job, batches=some_shoppers(81, 120)),
         replace(job, plan=replace(PLAN, epochs=2)),
         replace(job, encoders=("lstm",)),
-        replace(job, incumbent=b"another"),
+        replace(job, incumbent=an_incumbent()),
     )
     digests = {job.digest, *(other.digest for other in others)}
     assert len(digests) == 5
     assert replace(job, batches=some_shoppers(80, 120)).digest == job.digest
+
+
+FRESH = [Attempt("lstm", warm=False), Attempt("gru", warm=False)]
+WARM = Attempt("lstm", warm=True)
+
+
+def test_a_challenger_goes_on_from_the_incumbent_where_its_shape_is_alike_and_enough_has_come(
+    job: TrainingJob,
+) -> None:
+    last_day = (max(int(batch.event_ms.max()) for batch in job.batches) - START_MS) // DAY_MS
+    enough = last_day - FRESH_WINDOWS * SPEC.windows.length_days
+    assert replace(job, incumbent=an_incumbent(seen_days=enough)).attempts == (*FRESH, WARM)
+    # A day less, and it would be judged on what the weights that it starts from have learnt.
+    assert replace(job, incumbent=an_incumbent(seen_days=enough + 1)).attempts == tuple(FRESH)
+    assert replace(job, incumbent=an_incumbent(hidden=8, seen_days=enough)).attempts == tuple(FRESH)
+    assert job.attempts == tuple(FRESH)
+    assert WARM.name == "lstm-warm"
+
+
+@pytest.mark.slow
+def test_a_warm_challenger_starts_from_the_incumbents_weights_and_a_fresh_one_from_chance(tmp_path: Path) -> None:
+    (whole,) = some_shoppers(300, 180)
+    known = until(whole, START_MS + 120 * DAY_MS)
+    incumbent = train([known], spec=SPEC, plan=replace(PLAN, encoders=("lstm",), epochs=10)).artifact
+    # One pass is too short to learn anything in: what such a challenger knows it had from the start.
+    job = TrainingJob([whole], SPEC, replace(PLAN, max_steps=1), ("lstm",), incumbent)
+    best = trained(job, tmp_path)
+    kept = {name: (tmp_path / job.digest / f"{name}.safetensors").read_bytes() for name in ("lstm", "lstm-warm")}
+    assert (best.name, best.artifact) == ("lstm-warm", kept["lstm-warm"])
+    learnt, fresh, warm = (weights(one) for one in (incumbent, kept["lstm"], kept["lstm-warm"]))
+    assert np.abs(warm - learnt).max() < 0.05 < np.abs(fresh - learnt).max()
+
+
+def until(batch: TouchpointBatch, end_ms: int) -> TouchpointBatch:
+    """What had come by then, of a batch in the order of time."""
+    stop = int(np.searchsorted(batch.event_ms, end_ms))
+    return TouchpointBatch(**{column.name: getattr(batch, column.name)[:stop] for column in fields(batch)})
+
+
+def weights(artifact: bytes) -> Float32Array:
+    """Of the network, side by side."""
+    (network,) = load(artifact, spec=SPEC.windows).scorer.blend.networks
+    return np.concatenate([value.numpy().ravel() for value in network.parameters()])
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_the_segments_are_those_of_what_would_be_served(tmp_path: Path) -> None:
     path = a_file(tmp_path / "a.jsonl", [*other_customers(60), *gone_customers(60)])
     count = {f"other-{i:02}".encode(): 1 for i in range(60)}
     knowing = Knowing(count, dict.fromkeys(count, 10.0))
-    contenders = {"knowing": knowing, "constant": Constant()}
+    contenders: dict[str, Forecaster] = {"knowing": knowing, "constant": Constant()}
     explained = {
         served: backtest(path, contenders, served).sections["segments"]["behaviours"]["eta2"] for served in contenders
     }
