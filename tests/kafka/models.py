@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from streamseg.core.features import FEATURES
 from streamseg.core.windows import WindowSpec
 from streamseg.model.artifact import load, pack
+from streamseg.model.blend import Blend
 from streamseg.model.calibrate import Calibration
-from tests.unit.model.scorers import CENTRES, a_blend
+from streamseg.model.network import Network
+from streamseg.wire.vocabulary import TYPES
+from tests.unit.model.scorers import CENTRES
 
 WEEKS = WindowSpec()
 
@@ -22,8 +28,9 @@ def an_untrained_model(
     metrics: Mapping[str, float] | None = None,
 ) -> tuple[str, bytes]:
     """Version and bytes of a model of one network; without a reference its drift can't be measured."""
+    network = Network(len(FEATURES), len(TYPES), encoder="lstm", hidden=hidden, seed=1)
     data = pack(
-        a_blend(hidden=hidden),
+        Blend(networks=(network,), classical=None, share=0.0, average=np.ones(len(FEATURES), np.float32)),
         spec=WEEKS,
         outcome_types=("purchase", "renew"),
         data_from_ms=1_000,

@@ -9,7 +9,9 @@ from pathlib import Path
 import orjson
 import pytest
 
+from streamseg import compose
 from streamseg.agents.steward import Steward
+from streamseg.agents.training import TrainingJob
 from streamseg.datasets import jsonl
 from streamseg.kafka.client import KafkaAccess
 from streamseg.kafka.embedded import embedded_broker
@@ -51,18 +53,22 @@ def shoppers(customers: int) -> dict[bool, list[jsonl.FileRecord]]:
     return parts
 
 
+def settings_for(bootstrap: str, **changes: str) -> Settings:
+    return load_settings(
+        {
+            "STREAMSEG_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+            "STREAMSEG_CHURN_HORIZON_DAYS": "28",
+            "STREAMSEG_RETRAIN_SHADOW_DAYS": "28",
+            **changes,
+        }
+    )
+
+
 def play(
     tmp_path: Path, story: Callable[[Steward, KafkaAccess, RetrainMetrics], Awaitable[None]], **settings: str
 ) -> None:
     with embedded_broker() as bootstrap:
-        chosen: Settings = load_settings(
-            {
-                "STREAMSEG_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
-                "STREAMSEG_CHURN_HORIZON_DAYS": "28",
-                "STREAMSEG_RETRAIN_SHADOW_DAYS": "28",
-                **settings,
-            }
-        )
+        chosen = settings_for(bootstrap, **settings)
         metrics = RetrainMetrics()
 
         async def run() -> None:
@@ -115,6 +121,34 @@ def test_a_training_that_comes_to_nothing_is_remembered_with_its_reason(tmp_path
         # The same command comes again where an agent was stopped; it has been answered.
         assert (await steward.look(commanded_ms=1)).what == "wait"
         assert list(tmp_path.glob("*.json")) == []
+
+    play(tmp_path, story)
+
+
+def test_a_change_in_what_the_behaviours_mean_is_told_with_the_training(tmp_path: Path) -> None:
+    version, data = a_model()
+    remarks = ("'steady' has ended: no new behaviour overlaps it by more than half", "'rare' is new")
+    (batch,) = some_shoppers(10, 180)
+    records = shoppers(10)
+
+    async def story(steward: Steward, access: KafkaAccess, metrics: RetrainMetrics) -> None:
+        await produce(access, [*records[True], *records[False]])
+        settings = settings_for(access.bootstrap_servers)
+        job = TrainingJob(
+            [batch], compose.core_spec(settings), compose.training_plan(settings), compose.encoders(settings), None
+        )
+        # The challenger of an agent that was stopped between the end of the training and its decision.
+        folder = tmp_path / job.digest
+        folder.mkdir()
+        (folder / "lstm.safetensors").write_bytes(data)
+        report = {"version": version, "promote": True, "reasons": ["better"], "remarks": remarks, "figures": {}}
+        (folder / "lstm.json").write_bytes(orjson.dumps(report))
+        await steward.look(commanded_ms=1)
+        trained, promoted = (await read(access)).decisions
+        assert (trained.kind, trained.version, trained.reasons) == (
+            "trained", version, ("a command arrived", *remarks),
+        )  # fmt: skip
+        assert (promoted.kind, promoted.version, promoted.reasons) == ("promoted", version, ("better",))
 
     play(tmp_path, story)
 

@@ -23,7 +23,8 @@ from tests.kafka.models import an_untrained_model
 from tests.unit.model.simulated import DAY_MS, START_MS, some_shoppers
 
 SPEC = CoreSpec()
-PLAN = TrainingPlan(horizon_days=28.0, hidden=4, epochs=1)
+PLAN = TrainingPlan(horizon_days=28.0, hidden=4, epochs=1, max_steps=1)
+"""One pass: quick, and too short to learn much in."""
 BOUNDS = Bounds(minutes=2.0, memory_mb=4_096)
 
 
@@ -53,11 +54,12 @@ def test_a_training_that_was_killed_goes_on_with_what_is_missing_and_the_best_th
     assert load(first.artifact, spec=SPEC.windows).version == first.version
     lstm, gru = (tmp_path / job.digest / f"{encoder}.json" for encoder in ("lstm", "gru"))
     # The mark shows that the finished one is taken as it is; the one without a report is trained again.
-    rewritten(lstm, promote=True, reasons=["kept"])
+    rewritten(lstm, promote=True, reasons=["kept"], remarks=["'steady' has ended"])
     version = orjson.loads(gru.read_bytes())["version"]
     gru.unlink()
     again = trained(job, tmp_path)
     assert (again.name, again.promote, again.reasons) == ("lstm", True, ("kept",))
+    assert again.remarks == ("'steady' has ended",)
     assert orjson.loads(gru.read_bytes())["version"] == version
     rewritten(gru, promote=True, figures={"candidate.log_loss": 0.0})
     assert trained(job, tmp_path).name == "gru"
@@ -94,11 +96,11 @@ def test_a_challenger_goes_on_from_the_incumbent_where_its_shape_is_alike_and_en
 
 @pytest.mark.slow
 def test_a_warm_challenger_starts_from_the_incumbents_weights_and_a_fresh_one_from_chance(tmp_path: Path) -> None:
-    (whole,) = some_shoppers(300, 180)
+    (whole,) = some_shoppers(200, 180)
     known = until(whole, START_MS + 120 * DAY_MS)
-    incumbent = train([known], spec=SPEC, plan=replace(PLAN, encoders=("lstm",), epochs=10)).artifact
-    # One pass is too short to learn anything in: what such a challenger knows it had from the start.
-    job = TrainingJob([whole], SPEC, replace(PLAN, max_steps=1), ("lstm",), incumbent)
+    incumbent = train([known], spec=SPEC, plan=replace(PLAN, epochs=10, max_steps=300)).artifact
+    # What a challenger knows after one pass it had from the start.
+    job = TrainingJob([whole], SPEC, PLAN, ("lstm",), incumbent)
     best = trained(job, tmp_path)
     kept = {name: (tmp_path / job.digest / f"{name}.safetensors").read_bytes() for name in ("lstm", "lstm-warm")}
     assert (best.name, best.artifact) == ("lstm-warm", kept["lstm-warm"])
