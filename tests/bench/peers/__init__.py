@@ -1,1 +1,1 @@
-"""What a user would pick instead of the worker, doing the same work; each reads the touchpoints in a group of its own."""
+"""What a user would pick instead of the worker, doing the same work: processes that read in groups of their own."""

@@ -38,7 +38,7 @@ def the_network(artifact: Artifact) -> Network:
         found = ", ".join(network.encoder_name for network in networks) or "none"
         raise ConfigError(
             f"the peers run one lstm, and model {artifact.version} has the networks: {found}; "
-            "train one with STREAMSEG_MODEL_ENCODERS=lstm and STREAMSEG_MODEL_SEEDS=1"
+            "train one with STREAMSEG_MODEL_ENCODER=lstm and STREAMSEG_MODEL_SEEDS=1"
         )
     return networks[0]
 

@@ -1,5 +1,7 @@
 package streamseg.peer;
 
+import java.util.Arrays;
+
 /** What is kept of one customer: the life, the running window, the fold of closed windows, and the last decision. */
 final class Customer {
     static final int KEPT_IDS = 16;
@@ -74,8 +76,8 @@ final class Customer {
         windowSessions = 0;
         ratingSum = 0;
         ratingCount = 0;
-        java.util.Arrays.fill(typeCounts, (char) 0);
-        java.util.Arrays.fill(channelCounts, (char) 0);
+        Arrays.fill(typeCounts, (char) 0);
+        Arrays.fill(channelCounts, (char) 0);
     }
 
     /** Count a touchpoint of the running window, or of one before it: that one's days and fold stay as they are. */

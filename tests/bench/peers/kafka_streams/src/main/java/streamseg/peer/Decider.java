@@ -33,7 +33,8 @@ final class Decider {
                 stage = it.stage;
                 behaviour = it.behaviour;
             }
-            boolean expiring = it.publishedMs < 0 || it.publishedMs + rules.profileTtlMs() < instantMs + rules.windowMs();
+            boolean expiring =
+                    it.publishedMs < 0 || it.publishedMs + rules.profileTtlMs() < instantMs + rules.windowMs();
             boolean moved = Math.abs(risk - it.publishedRisk) >= rules.profileStep();
             says = stage != it.stage || behaviour != it.behaviour || moved || expiring;
         }

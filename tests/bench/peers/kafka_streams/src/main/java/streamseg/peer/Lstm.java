@@ -59,7 +59,7 @@ final class Lstm {
     private static void addFour(
             float[] out, float a, float[] p, float b, float[] q, float c, float[] r, float d, float[] s) {
         for (int j = 0; j < out.length; j++) {
-            out[j] += a * p[j] + b * q[j] + c * r[j] + d * s[j];
+            out[j] = Math.fma(a, p[j], Math.fma(b, q[j], Math.fma(c, r[j], Math.fma(d, s[j], out[j]))));
         }
     }
 

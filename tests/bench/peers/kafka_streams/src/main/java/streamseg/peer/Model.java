@@ -61,6 +61,7 @@ final class Model {
     private final float[] nextH;
     private final float[] nextC;
     private final float[] middle;
+    private final float[] gate;
     private final float[] narrow;
     private final float[] raw = new float[PARAMETERS];
 
@@ -69,6 +70,7 @@ final class Model {
         features = data.getInt();
         hidden = data.getInt();
         middle = new float[data.getInt()];
+        gate = new float[middle.length];
         narrow = new float[data.getInt()];
         int typeCount = data.getInt();
         int channelCount = data.getInt();
@@ -116,7 +118,8 @@ final class Model {
         }
         rules = Rules.read(data, typeCount);
         if (data.hasRemaining()) {
-            throw new IllegalStateException(file + " holds " + data.remaining() + " bytes more than a model; export it again");
+            throw new IllegalStateException(
+                    file + " holds " + data.remaining() + " bytes more than a model; export it again");
         }
         z = new float[features];
         nextH = new float[hidden];
@@ -140,8 +143,10 @@ final class Model {
         System.arraycopy(headBias, 0, middle, 0, middle.length);
         Lstm.addProduct(middle, nextH, headOfState);
         Lstm.addProduct(middle, z, headOfInput);
+        System.arraycopy(middle, 0, gate, 0, middle.length);
+        Lstm.sigmoid(gate, 0, gate.length);
         for (int j = 0; j < middle.length; j++) {
-            middle[j] = (float) (middle[j] / (1.0 + Math.exp(-middle[j])));
+            middle[j] *= gate[j];
         }
         System.arraycopy(embeddingBias, 0, narrow, 0, narrow.length);
         Lstm.addProduct(narrow, middle, embedding);

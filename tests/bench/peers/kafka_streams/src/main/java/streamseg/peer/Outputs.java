@@ -9,13 +9,13 @@ import java.util.HexFormat;
 
 /** The JSON that leaves, field by field as the worker's, so that a record is as large. */
 final class Outputs {
-    /** Explaining is left out; these are as long as the reasons that the worker gives most often. */
+    /** Explaining is left out; these are about as long as the worker's. */
     private static final String[][] REASONS = {
-        {"outcome_recency_days", "raises", "last purchase 61 days ago"},
-        {"purchases", "lowers", "2 to 5 weeks ago: purchases on 3 days, 1 review written"},
-        {"active_days", "raises", "came on 2 days this month, on 9 the month before"},
+        {"no_purchase", "raises", "no purchase in 33 days since the first touchpoint"},
+        {"touchpoints", "lowers", "2 to 5 weeks ago: 49 views, searches or clicks, 2 messages opened or clicked"},
+        {"touchpoints", "lowers", "this week: 12 views, searches or clicks, 1 review written"},
     };
-    private static final double CONTRIBUTION = 0.1234567890123456;
+    private static final double CONTRIBUTION = 0.1234;
 
     private final JsonFactory json = new JsonFactory();
     private final ByteArrayOutputStream buffer = new ByteArrayOutputStream(1_024);
@@ -45,7 +45,7 @@ final class Outputs {
                 }
             }
             out.writeEndArray();
-            tail(out, touch, forecast, instantMs, nowMs);
+            tail(out, forecast, instantMs, nowMs);
         });
     }
 
@@ -62,7 +62,7 @@ final class Outputs {
             number(out, "expected_value_low", forecast == null ? null : forecast.value());
             number(out, "expected_value_high", forecast == null ? null : forecast.value());
             out.writeNumberField("horizon_days", model.horizonDays());
-            tail(out, touch, forecast, instantMs, nowMs);
+            tail(out, forecast, instantMs, nowMs);
         });
     }
 
@@ -72,12 +72,12 @@ final class Outputs {
         out.writeStringField("direction", reason[1]);
         out.writeNumberField("contribution", CONTRIBUTION);
         out.writeStringField("words", reason[2]);
-        out.writeNullField("from_time");
+        out.writeStringField("from_time", Times.format(instantMs - rules.windowMs()));
         out.writeStringField("until_time", Times.format(instantMs));
         out.writeEndObject();
     }
 
-    private void tail(JsonGenerator out, Touchpoint touch, Forecast forecast, long instantMs, long nowMs) throws IOException {
+    private void tail(JsonGenerator out, Forecast forecast, long instantMs, long nowMs) throws IOException {
         out.writeStringField("model_version", forecast == null ? null : model.version);
         out.writeStringField("event_time", Times.format(instantMs));
         out.writeStringField("processed_time", Times.format(nowMs));

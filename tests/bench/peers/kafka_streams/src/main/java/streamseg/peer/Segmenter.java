@@ -19,7 +19,8 @@ final class Segmenter {
         int columns = Features.columns(model.types.size(), model.channels.size());
         if (columns != model.features) {
             throw new IllegalStateException(
-                    "the model reads " + model.features + " features, this peer makes " + columns + "; bring Features.java up to date");
+                    "the model reads " + model.features + " features, this peer makes " + columns
+                            + "; bring Features.java up to date");
         }
         this.model = model;
         this.rules = model.rules;

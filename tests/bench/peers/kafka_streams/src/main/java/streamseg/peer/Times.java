@@ -13,7 +13,8 @@ final class Times {
 
     /** Milliseconds UTC of 2024-03-05T12:34:56.789Z, or of any other RFC 3339 time. */
     static long parse(String text) {
-        boolean isUsual = text.length() == 24 && text.charAt(10) == 'T' && text.charAt(19) == '.' && text.charAt(23) == 'Z';
+        boolean isUsual =
+                text.length() == 24 && text.charAt(10) == 'T' && text.charAt(19) == '.' && text.charAt(23) == 'Z';
         if (!isUsual) {
             return OffsetDateTime.parse(text).toInstant().toEpochMilli();
         }

@@ -71,8 +71,9 @@ final class TouchpointReader implements Deserializer<Touchpoint> {
         expect(parser.currentToken() == JsonToken.END_OBJECT && parser.nextToken() == null);
         expect(eventId != null && customerId != null && typeName != null && eventMs >= 0);
         expect(!eventId.isEmpty() && !customerId.isEmpty() && amount >= 0.0 && rating >= 0 && rating <= 5);
+        // The last of each is "other"; a missing channel is in no map.
         int type = types.getOrDefault(typeName, types.size() - 1);
-        int channel = channelName == null ? channels.size() - 1 : channels.getOrDefault(channelName, channels.size() - 1);
+        int channel = channels.getOrDefault(channelName, channels.size() - 1);
         boolean counts = currency == null || currency.equals(BASE_CURRENCY);
         long micro = counts ? Math.round(amount * MICRO) * moneySign[type] : 0;
         long sessionHash = session == null || session.isEmpty() ? 0 : Touchpoint.hash64(session);
