@@ -19,7 +19,7 @@ from confluent_kafka import Consumer, TopicPartition
 from streamseg.core.scores import Float32Array
 from tests.bench.peers.decide import TOPIC_OF, Decided, Said, decide, is_gated
 from tests.bench.peers.fold import Customer, Touch, read
-from tests.bench.peers.network import NumpyModel, TorchModel, artifact_of
+from tests.bench.peers.network import NumpyModel, TorchModel, scorer_of
 from tests.bench.place import Place
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ def arrived(message: Any) -> tuple[str, Arrived] | None:
 
 class _Steps:
     def __init__(self, place: Place) -> None:
-        artifact = artifact_of(place)
-        self._one, self._many = NumpyModel(artifact), TorchModel(artifact)
+        scorer = scorer_of(place)
+        self._one, self._many = NumpyModel(scorer), TorchModel(scorer)
         self._progress = _Progress(place)
 
     def fold(

@@ -6,6 +6,7 @@ table is in memory, its changelog on the broker). Undecodable touchpoints are dr
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import AsyncIterable
 from typing import Any
 
@@ -15,14 +16,14 @@ import orjson
 from tests.bench.peers.decide import TOPIC_OF
 from tests.bench.peers.fold import read
 from tests.bench.peers.job import work
-from tests.bench.peers.network import TorchModel, artifact_of
+from tests.bench.peers.network import TorchModel, scorer_of
 from tests.bench.place import Place
 from tests.faults.cluster import PARTITIONS
 
 
 def app_of(place: Place) -> faust.App:
     """The app; its id is the consumer group."""
-    model = TorchModel(artifact_of(place))
+    model = TorchModel(scorer_of(place))
     app = faust.App(
         place.group,
         broker=f"kafka://{place.bootstrap}",
@@ -33,7 +34,7 @@ def app_of(place: Place) -> faust.App:
     )
     touchpoints = app.topic("touchpoints", key_serializer="raw", value_serializer="raw")
     outputs = {kind: app.topic(name, key_serializer="raw", value_serializer="raw") for kind, name in TOPIC_OF.items()}
-    customers = app.Table("customers", key_serializer="raw", value_serializer="pickle", partitions=PARTITIONS)
+    customers = app.Table("customers", key_type=bytes, value_type=bytes, partitions=PARTITIONS)
 
     async def score(stream: Any) -> None:
         events: AsyncIterable[Any] = stream.events()
@@ -42,7 +43,10 @@ def app_of(place: Place) -> faust.App:
             if touch is None:
                 continue
             key = event.key
-            customers[key], said = work(customers.get(key), touch, model)
+            packed = customers.get(key)
+            kept, said = work(None if packed is None else pickle.loads(packed), touch, model)
+            # Bytes: as JSON, its default, a state of 128 numbers would cost more than the network.
+            customers[key] = pickle.dumps(kept, pickle.HIGHEST_PROTOCOL)
             for payload in said:
                 await outputs[payload["kind"]].send(key=key, value=orjson.dumps(payload))
 

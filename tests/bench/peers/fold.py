@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import log1p
 from typing import NamedTuple
+from zlib import crc32
 
 import orjson
 
@@ -130,7 +131,7 @@ class Customer:
             self.refund += touch.amount
             self.all_refund += touch.amount
         if touch.session_id:
-            self.session_bits |= 1 << hash(touch.session_id) % 64
+            self.session_bits |= 1 << crc32(touch.session_id.encode()) % 64
         if touch.rating:
             self.rating_sum += touch.rating
             self.ratings += 1

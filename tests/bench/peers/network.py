@@ -15,27 +15,28 @@ import torch
 from streamseg.core.features import COLUMN
 from streamseg.core.scores import Float32Array
 from streamseg.core.spec import CoreSpec
-from streamseg.model.artifact import Artifact, load
+from streamseg.model.artifact import load
 from streamseg.model.network import SETTLED_DAYS, TOTALS, log_mean, log_none
+from streamseg.model.scorer import ModelScorer
 from tests.bench.place import Place
 
 Rows = Sequence[Sequence[float]]
 
 
-def artifact_of(place: Place) -> Artifact:
-    """The artefact that the worker serves."""
-    return load(place.model.read_bytes(), spec=CoreSpec().windows)
+def scorer_of(place: Place) -> ModelScorer:
+    """What the worker serves."""
+    return load(place.model.read_bytes(), spec=CoreSpec().windows).scorer
 
 
 class TorchModel:
     """The network as it was trained."""
 
-    def __init__(self, artifact: Artifact) -> None:
+    def __init__(self, scorer: ModelScorer) -> None:
         torch.set_num_threads(1)
-        self._network = artifact.scorer.blend.networks[0]
-        self._calibration = artifact.scorer.calibration
-        self._horizon = torch.tensor(artifact.scorer.horizon_days)
-        self.version = artifact.version
+        self._network = scorer.blend.networks[0]
+        self._calibration = scorer.calibration
+        self._horizon = torch.tensor(scorer.horizon_days)
+        self.version = scorer.version
         self.zero = np.zeros(self._network.state_size, np.float32)
         """(S,) a customer's state before the first week."""
 
@@ -62,16 +63,16 @@ class TorchModel:
 class NumpyModel:
     """The same in numpy and `math`, for jobs that are asked about one row at a time: several times as fast as torch."""
 
-    def __init__(self, artifact: Artifact) -> None:
-        network = artifact.scorer.blend.networks[0]
+    def __init__(self, scorer: ModelScorer) -> None:
+        network = scorer.blend.networks[0]
         if network.encoder_name != "lstm":
             raise ValueError(f"the peers step an lstm, and this model's encoder is {network.encoder_name}")
         self._w = {name: value.numpy() for name, value in network.state_dict().items()}
         self._low, self._width = network.low.tolist(), (network.high - network.low).tolist()
-        self._calibration = artifact.scorer.calibration
-        self._horizon = artifact.scorer.horizon_days
+        self._calibration = scorer.calibration
+        self._horizon = scorer.horizon_days
         self._h = network.hidden
-        self.version = artifact.version
+        self.version = scorer.version
         self.zero = np.zeros(network.state_size, np.float32)
         """(S,) a customer's state before the first week."""
 

@@ -13,7 +13,7 @@ from typing import Any
 from tests.bench.peers.decide import TOPIC_OF, Said
 from tests.bench.peers.fold import read
 from tests.bench.peers.job import work
-from tests.bench.peers.network import NumpyModel, artifact_of
+from tests.bench.peers.network import NumpyModel, scorer_of
 from tests.bench.place import Place
 
 KEPT = "kept"
@@ -24,7 +24,7 @@ def main() -> None:
     from quixstreams import Application, State
 
     place = Place.here()
-    model = NumpyModel(artifact_of(place))
+    model = NumpyModel(scorer_of(place))
     app = Application(
         broker_address=place.bootstrap,
         consumer_group=place.group,
