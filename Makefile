@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 JSON ?=
 DEMO_FLAGS ?=
+ROWS ?=
+BENCH_FLAGS ?=
 TEST_FLAGS ?=
 
 .DEFAULT_GOAL := help
@@ -30,8 +32,8 @@ format: $(VENV)/.test ## format and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.test ## measure one worker on a real Kafka beside a bare consumer loop
-	$(BIN)/python -m tests.bench
+bench: $(VENV)/.test ## measure the worker, its limits and other frameworks on a real Kafka (ROWS=worker,bare for some)
+	@$(BIN)/python -m tests.bench $(if $(ROWS),--rows $(ROWS)) $(if $(JSON),--json $(JSON)) $(BENCH_FLAGS)
 
 lock: ## renew the hash-checked constraints (needs uv)
 	printf 'setuptools>=77\n' | UV_CUSTOM_COMPILE_COMMAND='make lock' uv pip compile --quiet --universal --python-version 3.11 \

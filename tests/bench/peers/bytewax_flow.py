@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from bytewax.dataflow import Dataflow
 
 COMMIT_S = 0.25
-RECOVERY_PARTITIONS = 1
 
 
 class Arrived(NamedTuple):
@@ -46,16 +44,6 @@ class Scorable(NamedTuple):
     """(F,); None below the gate."""
     at_ms: int
     quiet_since_ms: int
-
-
-def prepare(place: Place) -> Path:
-    """Make the folder of the recovery store, as `python -m bytewax.recovery` does."""
-    from bytewax.recovery import init_db_dir
-
-    folder = place.scratch / "bytewax"
-    folder.mkdir()
-    init_db_dir(folder, RECOVERY_PARTITIONS)
-    return folder
 
 
 def flow() -> Dataflow:

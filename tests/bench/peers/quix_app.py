@@ -33,7 +33,7 @@ def main() -> None:
         loglevel="WARNING",
     )
 
-    def score(value: bytes, state: State) -> list[Said]:
+    def score(value: bytes, state: State[str, Any]) -> list[Said]:
         touch = read(value)
         if touch is None:
             return []
