@@ -79,17 +79,17 @@ def by_its_word(command: Sequence[str], place: Place, *, most_s: float) -> float
 def rate_of(advances: Sequence[Advance], count: int) -> float:
     """The slope between the first commit past the warm-up and the last one that came at full speed.
 
-    What commits every few seconds commits the last touchpoints when its time has come, and not when they are done:
-    where there are commits enough that last interval is left out, for every row alike.
+    What commits every few seconds commits the last touchpoints when its time has come, and not when they are done: the
+    interval before the commit that completes the load is left out, for every row alike.
 
     Raises:
-        CannotRun: If there were fewer than two commits to measure between.
+        CannotRun: If there were fewer than two commits left to measure between.
 
     >>> rate_of([(0.0, 0), (1.0, 10), (2.0, 50), (3.0, 90), (7.0, 100)], 100)
     40.0
     """
     steady = [advance for advance in advances if advance[1] >= WARM_UP_SHARE * count]
-    if len(steady) > 2 and steady[-1][1] >= count:
+    if steady and steady[-1][1] >= count:
         steady.pop()
     if len(steady) < 2:
         raise CannotRun("committed too rarely to be measured; give it more touchpoints")

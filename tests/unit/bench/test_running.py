@@ -17,17 +17,18 @@ def test_the_warm_up_is_left_out() -> None:
     assert rate_of([(0.0, 0), (50.0, 10), (51.0, 60)], 100) == 50.0
 
 
-def test_two_commits_are_measured_even_if_the_second_is_the_last() -> None:
-    assert rate_of([(0.0, 0), (1.0, 10), (2.0, 100)], 100) == 90.0
+def test_a_contender_that_waits_with_its_last_commit_is_not_slower_for_it() -> None:
+    assert rate_of([(0.0, 0), (1.0, 10), (2.0, 90), (60.0, 100)], 100) == 80.0
 
 
 def test_a_slow_row_is_measured_up_to_where_it_came() -> None:
     assert rate_of([(0.0, 0), (1.0, 10), (2.0, 12), (3.0, 14)], 100) == 2.0
 
 
-def test_one_commit_is_too_few() -> None:
+@pytest.mark.parametrize("commits", [[(1.0, 100)], [(1.0, 60), (2.0, 100)]])
+def test_one_commit_before_the_last_is_too_few(commits: list[tuple[float, int]]) -> None:
     with pytest.raises(CannotRun, match=r"^committed too rarely to be measured; give it more touchpoints$"):
-        rate_of([(0.0, 0), (1.0, 100)], 100)
+        rate_of([(0.0, 0), *commits], 100)
 
 
 def test_an_unknown_row_is_named_with_those_that_there_are() -> None:
