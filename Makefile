@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 JSON ?=
 DEMO_FLAGS ?=
+ROWS ?=
+BENCH_FLAGS ?=
 TEST_FLAGS ?=
 
 .DEFAULT_GOAL := help
@@ -30,17 +32,19 @@ format: $(VENV)/.test ## format and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.test ## measure one worker on a real Kafka beside a bare consumer loop
-	$(BIN)/python -m tests.bench
+bench: $(VENV)-bench/.bench ## measure the worker, its limits and other frameworks on a real Kafka (ROWS=worker,bare for some)
+	@$(VENV)-bench/bin/python -m tests.bench $(if $(ROWS),--rows $(ROWS)) $(if $(JSON),--json $(JSON)) $(BENCH_FLAGS)
 
 lock: ## renew the hash-checked constraints (needs uv)
 	printf 'setuptools>=77\n' | UV_CUSTOM_COMPILE_COMMAND='make lock' uv pip compile --quiet --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --extra demo --extra backtest --extra journey --extra bench --extra test pyproject.toml - -o constraints.txt
 	printf 'setuptools>=77\n' | UV_CUSTOM_COMPILE_COMMAND='make lock' uv pip compile --quiet --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --extra demo -c constraints.txt pyproject.toml - -o constraints-demo.txt
+	printf 'setuptools>=77\n' | UV_CUSTOM_COMPILE_COMMAND='make lock' uv pip compile --quiet --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --extra peers --extra test pyproject.toml - -o constraints-peers.txt
 
 clean: ## remove the environment and every cache
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-bench build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # --- the environment: each stamp stands for "installed from these pins" ---------------------------------------------------
 
@@ -60,3 +64,10 @@ $(VENV)/.test: constraints.txt pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.demo
+
+# The peers pin other versions than the tests: an environment of their own.
+$(VENV)-bench/.bench: constraints-peers.txt pyproject.toml | $(BIN)/python
+	$(PYTHON) -m venv $(VENV)-bench
+	$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints-peers.txt
+	$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

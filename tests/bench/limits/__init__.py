@@ -1,0 +1,1 @@
+"""What the machine allows: parts of the worker's job done alone."""
