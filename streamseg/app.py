@@ -131,7 +131,7 @@ def _inference(settings: Settings, health: Health, metrics: Metrics) -> type[Inf
 def _model_feed(access: KafkaAccess, rules: Rules, health: Health, metrics: Metrics) -> ModelFeed:
     def loaded(artifact: Artifact) -> None:
         health.has("model")
-        metrics.uses_model(artifact.version, artifact.manifest.data_until_ms)
+        metrics.uses_model(artifact.version, artifact.scorer.blend.name, artifact.manifest.data_until_ms)
 
     return ModelFeed(
         access,

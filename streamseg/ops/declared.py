@@ -118,7 +118,13 @@ WORKER: Final[tuple[Declared, ...]] = (
     ),
     Declared("streamseg_restore_seconds", "s", "Time of such a restore.", "never"),
     Declared("streamseg_partitions", "partitions", "Input partitions that this worker serves.", "never"),
-    Declared("streamseg_model_info", "", "1 for the model in use.", "two versions at once, for 15 min", ("version",)),
+    Declared(
+        "streamseg_model_info",
+        "",
+        "1 for the model in use: its version, and what it is made of.",
+        "two versions at once, for 15 min",
+        ("version", "serves"),
+    ),
     Declared(
         "streamseg_model_trained_until_timestamp_seconds",
         "unix s",

@@ -44,7 +44,6 @@ class Metrics:
         for declared in WORKER:
             self._create(declared)
         self._named_types: set[str] = set()
-        self._version: str | None = None
 
     # --- recording ----------------------------------------------------------------------------------------------------
 
@@ -132,13 +131,11 @@ class Metrics:
         """Note how many input partitions this worker has."""
         self._gauges["streamseg_partitions"].set(partitions)
 
-    def uses_model(self, version: str, trained_until_ms: int) -> None:
-        """Note the model in use; the one before it is no longer reported."""
+    def uses_model(self, version: str, serves: str, trained_until_ms: int) -> None:
+        """Note the model in use and what it is made of; the one before it is no longer reported."""
         info = self._gauges["streamseg_model_info"]
-        if self._version not in (None, version):
-            info.remove_by_labels({"version": str(self._version)})
-        self._version = version
-        info.labels(version).set(1)
+        info.clear()
+        info.labels(version, serves).set(1)
         self._gauges["streamseg_model_trained_until_timestamp_seconds"].set(trained_until_ms / 1000)
 
     def ready(self, is_ready: bool) -> None:

@@ -53,10 +53,10 @@ def test_unknown_types_beyond_the_limit_share_one_label() -> None:
 
 def test_only_the_model_in_use_is_reported() -> None:
     metrics = Metrics()
-    metrics.uses_model("a", 1_000)
-    metrics.uses_model("b", 2_000)
+    metrics.uses_model("a", "pareto_nbd", 1_000)
+    metrics.uses_model("b", "lstm+pareto_nbd", 2_000)
     text = metrics.render().decode()
-    assert 'version="b"' in text
+    assert 'serves="lstm+pareto_nbd",version="b"' in text or 'version="b",serves="lstm+pareto_nbd"' in text
     assert 'version="a"' not in text
     assert metrics.value("streamseg_model_trained_until_timestamp_seconds") == 2
 
