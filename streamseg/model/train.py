@@ -135,7 +135,9 @@ def train_on(
         alert_threshold=plan.alert_threshold,
     )
     if hopeless:
-        verdict = replace(verdict, serve=PARTNER, reasons=(hopeless, *verdict.reasons))
+        # Too little to judge by is no reason to take away what serves.
+        stays = PARTNER if serving is None else "incumbent"
+        verdict = replace(verdict, promote=False, serve=stays, reasons=(f"{hopeless}: {stays} serves", *verdict.reasons))
     if verdict.serve in bars:
         # Neither the candidate nor an incumbent may serve: a classical model does, and is published like any other.
         best, verdict = bars[verdict.serve], replace(verdict, promote=True)
@@ -162,12 +164,12 @@ def _hopeless(history: History, plan: TrainingPlan, trial: Trial) -> str:
     """Why no network is tried at all, in words; empty if there is no reason."""
     fewest, needed = trial.fewest_customers(), Margins().class_customers
     if fewest < needed:
-        return f"{fewest} customers of one class are too few to learn from, at least {needed} needed: {PARTNER} serves"
+        return f"{fewest} customers of one class are too few to learn from, at least {needed} needed"
     days, window_days = (history.end_ms - history.start_ms) / DAY_MS, history.spec.windows.length_days
     if plan.horizon_days > days + window_days:
         return (
             f"a horizon of {plan.horizon_days:g} days is longer than the {days:.0f} days of history, and no network "
-            f"learns what it has never seen: {PARTNER} serves"
+            "learns what it has never seen"
         )
     return ""
 

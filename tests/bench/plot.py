@@ -19,11 +19,13 @@ _STYLE: Final[Any] = {
 
 
 def draw(report: dict[str, Any], path: Path) -> None:
-    """Write the picture; rows without a result are left out."""
+    """Write the picture; rows without a result are left out, and without any there is none."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     rows = sorted((row for row in report["rows"] if row["median_per_s"]), key=lambda row: row["median_per_s"])
+    if not rows:
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(8.0, 1.2 + 0.42 * len(rows)), layout="constrained")
@@ -36,6 +38,8 @@ def draw(report: dict[str, Any], path: Path) -> None:
             axes.annotate(f"{median:,}{ratio}", (max(known), place), (6, 0), textcoords="offset points", va="center")
         axes.set_yticks(range(len(rows)), [row["label"] for row in rows])
         axes.set_xscale("log")
-        axes.set_xlim(rows[0]["median_per_s"] / 10, rows[-1]["median_per_s"] * 10)  # room for the numbers
-        axes.set_xlabel(f"touchpoints a second, median and spread (× {report['reference']} against the row)")
+        axes.set_xlim(rows[0]["median_per_s"] / 10, rows[-1]["median_per_s"] * 30)  # room for the numbers
+        axes.set_xlabel(
+            f"touchpoints a second, median and spread (× {report['reference']} against the row)", loc="right"
+        )
         figure.savefig(path, format="svg", metadata={"Date": None})

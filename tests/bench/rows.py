@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Literal
 
+from tests.bench.peers.kafka_streams.peer import VARIANTS
 from tests.bench.place import Place
 from tests.bench.running import CannotRun, by_commits, by_its_word
 
@@ -121,6 +122,17 @@ ROWS: tuple[Row, ...] = (
         "Bytewax: stateful steps, torch in batches",
         _bytewax,
         packages=("bytewax", "confluent-kafka", "torch"),
+    ),
+    *(
+        Row(
+            variant.name.replace("kafka-streams", "streams"),
+            "peer",
+            f"Kafka Streams: {variant.store}, {variant.profile}, {variant.threads} thread{'s' * (variant.threads > 1)}",
+            _python(
+                "tests.bench.peers.kafka_streams", variant.store, variant.profile, str(variant.threads)
+            ),
+        )
+        for variant in VARIANTS
     ),
 )
 
