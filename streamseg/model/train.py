@@ -137,7 +137,9 @@ def train_on(
     if hopeless:
         # Too little to judge by is no reason to take away what serves.
         stays = PARTNER if serving is None else "incumbent"
-        verdict = replace(verdict, promote=False, serve=stays, reasons=(f"{hopeless}: {stays} serves", *verdict.reasons))
+        verdict = replace(
+            verdict, promote=False, serve=stays, reasons=(f"{hopeless}: {stays} serves", *verdict.reasons)
+        )
     if verdict.serve in bars:
         # Neither the candidate nor an incumbent may serve: a classical model does, and is published like any other.
         best, verdict = bars[verdict.serve], replace(verdict, promote=True)

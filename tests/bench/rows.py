@@ -128,9 +128,7 @@ ROWS: tuple[Row, ...] = (
             variant.name.replace("kafka-streams", "streams"),
             "peer",
             f"Kafka Streams: {variant.store}, {variant.profile}, {variant.threads} thread{'s' * (variant.threads > 1)}",
-            _python(
-                "tests.bench.peers.kafka_streams", variant.store, variant.profile, str(variant.threads)
-            ),
+            _python("tests.bench.peers.kafka_streams", variant.store, variant.profile, str(variant.threads)),
         )
         for variant in VARIANTS
     ),

@@ -163,6 +163,15 @@ def test_too_few_customers_of_a_class_leave_pareto_nbd_to_serve_and_say_so() -> 
     _is_classical_alone(loaded(few), "pareto_nbd", history)
 
 
+def test_too_little_to_judge_by_takes_a_serving_model_not_away() -> None:
+    history = collect(some_shoppers(60, 120), CoreSpec())
+    few = train_on(history, plan=SMALL, incumbent=loaded(train_on(history, plan=SMALL)))
+    assert (few.verdict.promote, few.verdict.serve) == (False, "incumbent")
+    assert few.verdict.reasons[0].endswith(
+        " customers of one class are too few to learn from, at least 50 needed: incumbent serves"
+    )
+
+
 def test_a_horizon_longer_than_the_history_leaves_pareto_nbd_to_serve_and_says_so() -> None:
     history = collect(some_shoppers(200, 120), CoreSpec())
     long = train_on(history, plan=replace(SMALL, horizon_days=200.0))
