@@ -21,6 +21,7 @@ import numpy as np
 from streamseg.core.features import COLUMN
 from streamseg.core.scores import Float32Array, Float64Array
 from streamseg.core.windows import DAY_MS
+from streamseg.errors import ConfigError
 from streamseg.model.artifact import Artifact
 from streamseg.model.cluster_bootstrap import ratio_by_customer
 from streamseg.model.evaluate import BINS as ECE_BINS
@@ -94,10 +95,20 @@ class _Findings:
 def refer(scorer: AnyHorizon, history: History, *, ece: float, bias_pct: float) -> Reference:
     """Describe the last quarter of the history that a model was fitted on, as `look_for_drift` will look at it.
 
+    Where nobody came in it (donors give once a year), all of the history.
+
     Raises:
-        ValueError: If nobody was scored just after a touchpoint in a whole window of it.
+        ConfigError: If nobody came in any window of it but the first and the last, which are not whole.
     """
     customers, x, none, count = _touches(scorer, history, history.start_ms, REFERENCE_WINDOWS)
+    if not customers:
+        everything = (history.end_ms - history.start_ms) // history.spec.windows.length_ms + 1
+        customers, x, none, count = _touches(scorer, history, history.start_ms, everything)
+    if not customers:
+        raise ConfigError(
+            "nothing to notice drift by: all touchpoints lie in the first and the last window of the history, and no "
+            "window between them has one; give a longer history"
+        )
     return reference_of(x, none, count, customers=customers, ece=ece, bias_pct=bias_pct)
 
 

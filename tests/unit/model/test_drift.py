@@ -17,7 +17,8 @@ from streamseg.model.history import History, collect
 from streamseg.model.reference import COMPARED, histogram_of, ks_by_chance, psi, to_json
 from streamseg.model.train import train
 from streamseg.wire.batch import TouchpointBatch
-from tests.unit.model.simulated import DAY_MS, START_MS
+from tests.unit.model.scorers import a_scorer
+from tests.unit.model.simulated import DAY_MS, START_MS, a_batch
 from tests.unit.model.streams import Change, a_shop
 
 CUSTOMERS, FITTED, CHANGED = 200, 30, 36
@@ -135,4 +136,24 @@ def test_a_model_without_a_reference_is_refused(model: Artifact) -> None:
         look_for_drift(history, plain, since_ms=history.start_ms)
     assert str(refused.value) == (
         "model has no sound reference to notice drift by ('inputs'); train a new model with `streamseg train`"
+    )
+
+
+def test_where_nobody_came_for_a_quarter_the_reference_is_of_all_that_was_before() -> None:
+    rows = [
+        (f"c{who}", "purchase", START_MS + (3 * who + 20 * turn) * DAY_MS, 5.0) for who in range(30) for turn in (0, 1)
+    ]
+    history = collect([a_batch([*rows, ("late", "purchase", START_MS + 400 * DAY_MS, 5.0)])], CoreSpec())
+    found = refer(a_scorer(), history, ece=0.0, bias_pct=0.0)
+    assert found.rows > 30
+    assert found.customers == 30
+
+
+def test_a_history_of_a_first_and_a_last_window_has_no_reference() -> None:
+    rows = [(f"c{who}", "purchase", START_MS + DAY_MS + day * DAY_MS, 5.0) for who in range(3) for day in (0, 400)]
+    with pytest.raises(ConfigError) as refusal:
+        refer(a_scorer(), collect([a_batch(rows)], CoreSpec()), ece=0.0, bias_pct=0.0)
+    assert str(refusal.value) == (
+        "nothing to notice drift by: all touchpoints lie in the first and the last window of the history, and no "
+        "window between them has one; give a longer history"
     )
