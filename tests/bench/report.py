@@ -50,22 +50,23 @@ def as_text(results: Sequence[Result], reference: str) -> str:
 
     >>> from tests.bench.rows import ROWS
     >>> print(as_text([Result(ROWS[0], [50.0, 40.0]), Result(ROWS[1], [100.0, 100.0])], "worker"))
-    row         median/s  spread/s               worker/row  what
-    worker            45  40 … 50                     1.000  streamseg worker
-    bare             100  100 … 100                   0.450  bare consumer: getmany and orjson.loads
+    row     median/s  spread/s               worker/row  what
+    worker        45  40 … 50                     1.000  streamseg worker
+    bare         100  100 … 100                   0.450  bare consumer: getmany and orjson.loads
     """
     against = _find(results, reference)
-    lines = [f"{'row':10}  {'median/s':>8}  {'spread/s':20}  {f'{reference}/row':>11}  what"]
+    width = max(len("row"), *(len(one.row.name) for one in results))
+    lines = [f"{'row':{width}}  {'median/s':>8}  {'spread/s':20}  {f'{reference}/row':>11}  what"]
     for one in results:
         if not one.known:
-            lines.append(f"{one.row.name:10}  can't be measured: {one.reason}")
+            lines.append(f"{one.row.name:{width}}  can't be measured: {one.reason}")
             continue
         ratios = one.ratios(against) if against else []
         ratio = f"{statistics.median(ratios):.3f}" if ratios else ""
         spread = f"{min(one.known):,.0f} … {max(one.known):,.0f}"
         note = f" (once without a result: {one.reason})" if one.reason else ""
         median = f"{statistics.median(one.known):,.0f}"
-        lines.append(f"{one.row.name:10}  {median:>8}  {spread:20}  {ratio:>11}  {one.row.label}{note}")
+        lines.append(f"{one.row.name:{width}}  {median:>8}  {spread:20}  {ratio:>11}  {one.row.label}{note}")
     return "\n".join(lines)
 
 
