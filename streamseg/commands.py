@@ -1,14 +1,14 @@
 """What each command does, in a few lines that call the room which does the work.
 
-Arrives: the parsed command line; the environment is read here, once a command. Leaves: an exit code, and what is
-printed. Packages are imported inside, by the command that needs them: `streamseg --help` must not wait for torch.
+Arrives: the parsed command line; the environment is read once a command (surroundings.py). Leaves: an exit code, and
+what is printed. Packages are imported inside, by the command that needs them: `streamseg --help` must not wait for
+torch.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from streamseg.errors import ConfigError
+from streamseg.surroundings import find_brokers, load_settings, read_artifact
 
 if TYPE_CHECKING:
-    from streamseg.kafka.client import KafkaAccess
-    from streamseg.settings import Settings
     from streamseg.wire.topics import Topic
 
 OK: Final = 0
@@ -29,29 +28,17 @@ WRONG: Final = 2
 """Exit codes; `WRONG` is also what argparse gives to a wrong command line."""
 
 
-def _load() -> Settings:
-    from streamseg.settings import load
-
-    return load(os.environ)
-
-
-def _access() -> KafkaAccess:
-    from streamseg.compose import kafka_access
-
-    return kafka_access(_load())
-
-
 def _topics() -> list[Topic]:
     from streamseg.kafka.changelog import topics_of
 
-    return topics_of(_load().worker.group_id)
+    return topics_of(load_settings().worker.group_id)
 
 
 def settings(_: argparse.Namespace) -> int:
     """Show the effective settings."""
     from streamseg.settings import render
 
-    print(render(_load()), end="")
+    print(render(load_settings()), end="")
     return OK
 
 
@@ -69,7 +56,7 @@ def train(arguments: argparse.Namespace) -> int:
     from streamseg.model.artifact import load
     from streamseg.model.train import train as train_model
 
-    chosen = _load()
+    chosen = load_settings()
     spec = core_spec(chosen)
     past = read_past(arguments.input, limits=decode_limits(chosen, live=False), until_ms=arguments.until)
     for reason, count in past.refused.most_common():
@@ -107,7 +94,7 @@ def backtest(arguments: argparse.Namespace) -> int:
     from streamseg.compose import core_spec, decode_limits, training_plan
     from streamseg.model.encoders import ENCODERS
 
-    chosen = _load()
+    chosen = load_settings()
     plan = replace(
         training_plan(chosen),
         horizon_days=float(arguments.horizon_days),
@@ -143,9 +130,9 @@ def replay(arguments: argparse.Namespace) -> int:
     from streamseg.model.artifact import load
     from streamseg.replay import replay as replay_records
 
-    chosen = _load()
+    chosen = load_settings()
     rules = compose.rules(chosen, live=False)
-    scorer = load(_read(arguments.model), spec=rules.spec.windows).scorer
+    scorer = load(read_artifact(arguments.model), spec=rules.spec.windows).scorer
     done = replay_records(
         jsonl.read(arguments.input), arguments.output, rules=rules, scorer=scorer, partitions=arguments.partitions
     )
@@ -159,25 +146,18 @@ def replay(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _read(model: Path) -> bytes:
-    try:
-        return model.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{model}: {error.strerror}; name an artefact of `streamseg train`") from error
-
-
 def worker(_: argparse.Namespace) -> int:
     """Serve until SIGTERM."""
     from streamseg.app import run_worker
 
-    return run_worker(_load())
+    return run_worker(load_settings())
 
 
 def retrain(_: argparse.Namespace) -> int:
     """Serve retraining until SIGTERM."""
     from streamseg.agents.retrain import run_retrain
 
-    return run_retrain(_load())
+    return run_retrain(load_settings())
 
 
 def broker(arguments: argparse.Namespace) -> int:
@@ -199,7 +179,9 @@ def create(arguments: argparse.Namespace) -> int:
     from streamseg.kafka.admin import create_topics
 
     made = asyncio.run(
-        create_topics(_access(), partitions=arguments.partitions, replication=arguments.replication, topics=_topics())
+        create_topics(
+            find_brokers(), partitions=arguments.partitions, replication=arguments.replication, topics=_topics()
+        )
     )
     for topic, outcome in made.items():
         print(f"{topic}: {outcome}")
@@ -210,7 +192,7 @@ def check(arguments: argparse.Namespace) -> int:
     """Compare the topics with their declaration."""
     from streamseg.kafka.admin import check_topics
 
-    differences = asyncio.run(check_topics(_access(), partitions=arguments.partitions, topics=_topics()))
+    differences = asyncio.run(check_topics(find_brokers(), partitions=arguments.partitions, topics=_topics()))
     for difference in differences:
         print(difference)
     if not differences:
@@ -241,7 +223,7 @@ def produce(arguments: argparse.Namespace) -> int:
     from streamseg.datasets import jsonl
     from streamseg.kafka.produce import produce as produce_records
 
-    access = _access()
+    access = find_brokers()
     records = (record for chunk in jsonl.read(arguments.input) for record in chunk)
     if sys.stderr.isatty():
         with _bar(sum(len(chunk) for chunk in jsonl.read(arguments.input))) as show:
@@ -273,7 +255,7 @@ def watch(arguments: argparse.Namespace) -> int:
     from streamseg.kafka.watch import watch as watch_outputs
 
     async def follow() -> None:
-        async with aclosing(watch_outputs(_access(), from_beginning=arguments.from_start)) as outputs:
+        async with aclosing(watch_outputs(find_brokers(), from_beginning=arguments.from_start)) as outputs:
             async for seen in outputs:
                 if seen is not None:
                     print(describe(seen), flush=True)

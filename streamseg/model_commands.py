@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from streamseg.errors import ConfigError
+from streamseg.surroundings import find_brokers, load_settings, read_artifact
 
 if TYPE_CHECKING:
-    from streamseg.kafka.client import KafkaAccess
     from streamseg.kafka.registry import Registry
     from streamseg.model.artifact import Artifact
-    from streamseg.settings import Settings
     from streamseg.wire.model_decisions import Why
 
 DONE: Final = 0
@@ -81,7 +79,7 @@ def compare(arguments: argparse.Namespace) -> int:
     from streamseg.compose import core_spec
     from streamseg.model.artifact import load
 
-    registry, windows = _registry(), core_spec(_load()).windows
+    registry, windows = _registry(), core_spec(load_settings()).windows
     one, other = (load(registry.model(version).data, spec=windows) for version in (arguments.one, arguments.other))
     _print_beside(one, other, one.manifest.metrics, other.manifest.metrics)
     if arguments.input is not None:
@@ -95,8 +93,8 @@ def publish(arguments: argparse.Namespace) -> int:
     from streamseg.kafka.registry import publish as publish_model
     from streamseg.model.artifact import load
 
-    chosen = _load()
-    data = _read(arguments.file)
+    chosen = load_settings()
+    data = read_artifact(arguments.file)
     version = load(data, spec=core_spec(chosen).windows).version
     asyncio.run(
         publish_model(
@@ -115,7 +113,7 @@ def promote(arguments: argparse.Namespace) -> int:
     """Point at a stored model."""
     from streamseg.kafka.registry import promote as promote_model
 
-    asyncio.run(promote_model(_access(), arguments.version, why=_why(arguments)))
+    asyncio.run(promote_model(find_brokers(), arguments.version, why=_why(arguments)))
     print(f"{arguments.version} is current")
     return DONE
 
@@ -124,7 +122,7 @@ def rollback(arguments: argparse.Namespace) -> int:
     """Point at the model before the current one."""
     from streamseg.kafka.registry import rollback as roll_back
 
-    print(f"{asyncio.run(roll_back(_access(), why=_why(arguments)))} is current again")
+    print(f"{asyncio.run(roll_back(find_brokers(), why=_why(arguments)))} is current again")
     return DONE
 
 
@@ -136,7 +134,7 @@ def _judge_both(one: Artifact, other: Artifact, path: Path) -> None:
     from streamseg.model.matured import compare_matured
     from streamseg.wire.times import rfc3339
 
-    chosen = _load()
+    chosen = load_settings()
     past = read_past(path, limits=decode_limits(chosen, live=False))
     since_ms = max(one.manifest.data_until_ms, other.manifest.data_until_ms)
     matured = compare_matured(one.scorer, other.scorer, collect(past.batches, core_spec(chosen)), since_ms=since_ms)
@@ -179,23 +177,4 @@ def _why(arguments: argparse.Namespace) -> Why:
 def _registry() -> Registry:
     from streamseg.kafka.registry import read
 
-    return asyncio.run(read(_access()))
-
-
-def _load() -> Settings:
-    from streamseg.settings import load
-
-    return load(os.environ)
-
-
-def _access() -> KafkaAccess:
-    from streamseg.compose import kafka_access
-
-    return kafka_access(_load())
-
-
-def _read(model: Path) -> bytes:
-    try:
-        return model.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{model}: {error.strerror}; name an artefact of `streamseg train`") from error
+    return asyncio.run(read(find_brokers()))

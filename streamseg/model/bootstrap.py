@@ -15,7 +15,8 @@ import numpy as np
 from streamseg.core.columns import starts_of
 from streamseg.core.scores import Float64Array
 from streamseg.core.windows import Int64Array
-from streamseg.model.evaluate import BINS, SURE
+from streamseg.model.evaluate import BINS
+from streamseg.model.forecaster import SURE
 
 DRAWS: Final = 1_000
 """Resamples: the ends of a 95 % interval then move by a twentieth of its width from seed to seed."""

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamseg.core.scores import Float64Array
+from streamseg.model.forecaster import SURE
 
 BINS = 10
-SURE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
