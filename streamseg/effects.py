@@ -39,4 +39,4 @@ class Effects:
     """Changelog rows, value None = tombstone; the partition row is the last."""
     counts: Counts = field(default_factory=Counts)
     seconds: dict[str, float] = field(default_factory=dict)
-    """Spent by stage: decode, observe, score, decide, encode."""
+    """Spent by stage: decode, observe, score, decide, explain, emit, encode."""

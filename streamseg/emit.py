@@ -5,12 +5,15 @@ Arrives: steps, scores and verdicts. Leaves: `Output`s in the effects. The few r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import repeat
+from typing import NamedTuple
 
 from streamseg.core.decide import NEW, NONE, STAGES, Policy, Verdict
 from streamseg.core.scores import Scores
+from streamseg.core.steps import Kind as StepKind
 from streamseg.core.steps import Steps
 from streamseg.core.table import CustomerTable
 from streamseg.core.windows import DAY_MS
@@ -19,6 +22,7 @@ from streamseg.wire.ids import hash64, model_cause, output_id, silence_cause
 from streamseg.wire.outputs import (
     CustomerProfile,
     Decision,
+    Direction,
     Kind,
     Origin,
     Output,
@@ -52,26 +56,39 @@ class Emitter:
         if row["stage"] == NONE:
             return
         previous = self._segment(int(row["stage"]), int(row["behaviour"]))
-        self._decision(steps, 0, "exited", None, previous, None, ())
-        self.effects.outputs.append(Output(CUSTOMER_PROFILES, self.table.customer_ids[int(steps.slot[0])], None))
+        (who,) = self._who(steps, [0])
+        self._decision(who, "exited", None, previous, None, ())
+        self.effects.outputs.append(Output(CUSTOMER_PROFILES, who.key, None))
 
-    def verdict(self, steps: Steps, scores: Scores | None, verdict: Verdict, reasons: Sequence[Reason]) -> None:
-        """Say what one verdict holds: change, then alert, then profile."""
-        segment = self._segment(verdict.stage, verdict.behaviour)
-        previous = self._segment(verdict.previous_stage, verdict.previous_behaviour)
-        at = verdict.at
-        is_scored = scores is not None and not steps.is_gated[at]
-        score = float(scores.churn_probability[at]) if scores is not None and is_scored else None
-        if steps.kind == "reconcile":
-            words = f"scored by model {self.model_version} for the first time"
-            reasons = (
-                Reason("model_changed", "raises" if verdict.stage > verdict.previous_stage else "lowers", 0.0, words),
-            )
-        if verdict.change:
-            self._decision(steps, at, verdict.change, segment, previous, score, reasons)
-        if verdict.alert:
-            self._decision(steps, at, "churn_alert", segment, previous, score, reasons)
-        self._profile(steps, at, segment, scores if is_scored else None)
+    def say(
+        self,
+        steps: Steps,
+        scores: Scores | None,
+        verdicts: Sequence[Verdict],
+        why: Mapping[int, Sequence[Reason]],
+    ) -> None:
+        """Say what the verdicts of some steps hold, each its change, then its alert, then the profile.
+
+        Args:
+            steps, scores: As they were decided upon; scores None where no step was scored.
+            verdicts: In the order of the steps.
+            why: Reasons, by position in the steps.
+        """
+        at = [verdict.at for verdict in verdicts]
+        for verdict, who, forecast in zip(verdicts, self._who(steps, at), _forecasts(steps, scores, at), strict=True):
+            segment = self._segment(verdict.stage, verdict.behaviour)
+            score = None if forecast is None else forecast[0]
+            if verdict.change:
+                previous = self._segment(verdict.previous_stage, verdict.previous_behaviour)
+                reasons = self._by_model(verdict) if steps.kind == "reconcile" else why.get(verdict.at, ())
+                self._decision(who, verdict.change, segment, previous, score, reasons)
+                if verdict.alert:
+                    self._decision(who, "churn_alert", segment, previous, score, reasons)
+            self._profile(who, segment, forecast)
+
+    def _by_model(self, verdict: Verdict) -> Sequence[Reason]:
+        direction: Direction = "raises" if verdict.stage > verdict.previous_stage else "lowers"
+        return (Reason("model_changed", direction, 0.0, f"scored by model {self.model_version} for the first time"),)
 
     def _segment(self, stage: int, behaviour: int) -> str | None:
         if stage == NONE:
@@ -80,20 +97,17 @@ class Emitter:
 
     def _decision(
         self,
-        steps: Steps,
-        at: int,
+        who: _Who,
         kind: Kind,
         segment: str | None,
         previous: str | None,
         score: float | None,
         reasons: Sequence[Reason],
     ) -> None:
-        customer_id = self.table.customer_ids[int(steps.slot[at])]
-        instant_ms = int(steps.instant_ms[at])
         decision = Decision(
-            event_id=output_id(customer_id, self._cause(steps, at), kind, self.run),
+            event_id=output_id(who.key, who.cause, kind, self.run),
             kind=kind,
-            customer_id=customer_id.decode(),
+            customer_id=who.customer_id,
             segment=segment,
             previous_segment=previous,
             score=score,
@@ -101,48 +115,79 @@ class Emitter:
             horizon_days=self.horizon_days,
             reasons=tuple(reasons),
             model_version=None if score is None else self.model_version,
-            event_time=instant_ms,
-            processed_time=instant_ms if self.now_ms is None else self.now_ms,
-            valid_until=instant_ms + self.policy.profile_ttl_days * DAY_MS,
-            origin="reconcile" if steps.kind == "reconcile" else self.origin,
-            holdout=self._is_held_out(customer_id),
+            event_time=who.instant_ms,
+            processed_time=who.instant_ms if self.now_ms is None else self.now_ms,
+            valid_until=who.instant_ms + self.policy.profile_ttl_days * DAY_MS,
+            origin=who.origin,
+            holdout=_lot(who.key) < self.holdout_percent,
         )
         topic = CHURN_ALERTS if kind == "churn_alert" else SEGMENT_CHANGES
-        self.effects.outputs.append(Output(topic, customer_id, encode_decision(decision)))
+        self.effects.outputs.append(Output(topic, who.key, encode_decision(decision)))
         self.effects.counts.emitted[kind] += 1
 
-    def _profile(self, steps: Steps, at: int, segment: str | None, scores: Scores | None) -> None:
-        customer_id = self.table.customer_ids[int(steps.slot[at])]
-        instant_ms = int(steps.instant_ms[at])
+    def _profile(self, who: _Who, segment: str | None, forecast: _Forecast | None) -> None:
+        churn, outcomes, value, low, high = (None,) * 5 if forecast is None else forecast
         profile = CustomerProfile(
-            event_id=output_id(customer_id, self._cause(steps, at), "profile", self.run),
-            customer_id=customer_id.decode(),
+            event_id=output_id(who.key, who.cause, "profile", self.run),
+            customer_id=who.customer_id,
             segment=segment,
-            churn_probability=None if scores is None else float(scores.churn_probability[at]),
-            expected_purchases=None if scores is None else float(scores.expected_outcomes[at]),
-            expected_value=None if scores is None else float(scores.expected_value[at]),
-            expected_value_low=None if scores is None else float(scores.value_low[at]),
-            expected_value_high=None if scores is None else float(scores.value_high[at]),
-            valid_until=instant_ms + self.policy.profile_ttl_days * DAY_MS,
-            model_version=None if scores is None else self.model_version,
-            event_time=instant_ms,
-            processed_time=instant_ms if self.now_ms is None else self.now_ms,
+            churn_probability=churn,
+            expected_purchases=outcomes,
+            expected_value=value,
+            expected_value_low=low,
+            expected_value_high=high,
+            valid_until=who.instant_ms + self.policy.profile_ttl_days * DAY_MS,
+            model_version=None if forecast is None else self.model_version,
+            event_time=who.instant_ms,
+            processed_time=who.instant_ms if self.now_ms is None else self.now_ms,
             horizon_days=self.horizon_days,
-            origin="reconcile" if steps.kind == "reconcile" else self.origin,
-            holdout=self._is_held_out(customer_id),
+            origin=who.origin,
+            holdout=_lot(who.key) < self.holdout_percent,
         )
-        self.effects.outputs.append(Output(CUSTOMER_PROFILES, customer_id, encode_profile(profile)))
+        self.effects.outputs.append(Output(CUSTOMER_PROFILES, who.key, encode_profile(profile)))
         self.effects.counts.emitted["profile"] += 1
 
-    def _cause(self, steps: Steps, at: int) -> str:
-        if steps.kind == "silence":
-            return silence_cause(int(steps.instant_ms[at]))
-        if steps.kind == "reconcile":
-            return model_cause(self.model_version, int(steps.instant_ms[at]))
-        return self.event_ids[int(steps.row[at])]
+    def _who(self, steps: Steps, at: list[int]) -> Iterator[_Who]:
+        """Whom the outputs of some steps are about, and what brought them about."""
+        origin: Origin = "reconcile" if steps.kind == "reconcile" else self.origin
+        columns = (steps.slot[at].tolist(), steps.row[at].tolist(), steps.instant_ms[at].tolist())
+        for slot, row, instant_ms in zip(*columns, strict=True):
+            key = self.table.customer_ids[slot]
+            yield _Who(key, key.decode(), self._cause(steps.kind, row, instant_ms), instant_ms, origin)
 
-    def _is_held_out(self, customer_id: bytes) -> bool:
-        return _lot(customer_id) < self.holdout_percent
+    def _cause(self, kind: StepKind, row: int, instant_ms: int) -> str:
+        if kind == "silence":
+            return silence_cause(instant_ms)
+        if kind == "reconcile":
+            return model_cause(self.model_version, instant_ms)
+        return self.event_ids[row]
+
+
+class _Who(NamedTuple):
+    key: bytes
+    customer_id: str
+    cause: str
+    instant_ms: int
+    origin: Origin
+
+
+_Forecast = tuple[float, float, float, float, float]
+"""Churn probability, expected outcomes and value, the value's low and high end."""
+
+
+def _forecasts(steps: Steps, scores: Scores | None, at: list[int]) -> Iterable[_Forecast | None]:
+    """What was forecast at some steps; None at a gated one."""
+    if scores is None:
+        return repeat(None, len(at))
+    columns = (
+        scores.churn_probability,
+        scores.expected_outcomes,
+        scores.expected_value,
+        scores.value_low,
+        scores.value_high,
+    )
+    told = zip(*(column[at].tolist() for column in columns), strict=True)
+    return (None if gated else one for gated, one in zip(steps.is_gated[at].tolist(), told, strict=True))
 
 
 @lru_cache(maxsize=65_536)

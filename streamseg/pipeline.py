@@ -196,9 +196,9 @@ class Pipeline:
             scores, verdicts = self._decide(steps, effects)
             with _timed(effects, "explain"):
                 why = self._explain(steps, scores, verdicts)
-            for verdict in verdicts:
-                emitter.verdict(steps, scores, verdict, why.get(verdict.at, ()))
-            self.table.touched.update(int(steps.slot[v.at]) for v in verdicts)
+            with _timed(effects, "emit"):
+                emitter.say(steps, scores, verdicts, why)
+            self.table.touched.update(steps.slot[[verdict.at for verdict in verdicts]].tolist())
 
     def _decide(self, steps: Steps, effects: Effects) -> tuple[Scores | None, list[Verdict]]:
         scored = ~steps.is_gated

@@ -7,7 +7,7 @@ said, and the rows as they then stand. State changes only where something is emi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,8 +63,7 @@ class Policy:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What is to be said at one step; at least one of `change` and `profile` holds."""
 
     at: int
@@ -203,15 +202,18 @@ def _apply(
     rows["published_risk"][slots] = risk
     # Later rows of these steps have touched the customer already: an earlier one's emission may not set it back.
     rows["assessed_ms"][slots] = np.maximum(row["assessed_ms"], instant_ms)
+    columns = (at, row["stage"], row["behaviour"], stage, behaviour, changed, alert)
     return [
         Verdict(
-            at=int(at[i]),
-            change=("entered" if row["stage"][i] == NONE else "changed") if changed[i] else None,
-            alert=bool(alert[i]),
-            previous_stage=int(row["stage"][i]),
-            previous_behaviour=int(row["behaviour"][i]),
-            stage=int(stage[i]),
-            behaviour=int(behaviour[i]),
+            at=here,
+            change=("entered" if had == NONE else "changed") if is_change else None,
+            alert=is_alert,
+            previous_stage=had,
+            previous_behaviour=had_behaviour,
+            stage=has,
+            behaviour=has_behaviour,
         )
-        for i in range(len(at))
+        for here, had, had_behaviour, has, has_behaviour, is_change, is_alert in zip(
+            *(column.tolist() for column in columns), strict=True
+        )
     ]

@@ -1,32 +1,25 @@
 """What a model is made of: networks that count alike, and beside them a classical model with a share of its own.
 
-Arrives: packed states (N, S) and features (N, F), in tiles. Leaves: states, and the plain mean of what the members
+Arrives: packed states and features of whole tiles. Leaves: states, and the plain mean of what the members
 expect. One network, several seeds and encoders, a blend or a classical model alone are the same thing here. Knows
 nothing of calibration.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from streamseg.compiled import compiled
 from streamseg.core.scores import Float32Array, Float64Array
 from streamseg.model.classical.members import Classical
 from streamseg.model.classical.past import past_from_features
 from streamseg.model.forecaster import DISCOUNT_PER_DAY, SURE
-from streamseg.model.network import Forecast, Network, log_mean, log_none
-
-TILE: Final = 256
-"""Rows of every call. Batched floats depend on the shape of the batch (2e-7 between 1 and 4,096 rows)."""
-Tile = tuple[Tensor, Tensor]
-"""(TILE, S) states, (TILE, F) features."""
+from streamseg.model.network import Forecast, Network
 
 
 class Outlook(NamedTuple):
@@ -74,36 +67,32 @@ class Blend:
         return sum(network.state_size for network in self.networks)
 
     def advance(self, state: Tensor, x: Tensor) -> Tensor:
-        """(TILE, S), (TILE, F) -> (TILE, S): one closed window is folded in."""
-        stepped = [
-            network.step(state[:, start:stop], network.project(network.standardise(x)))
-            for network, start, stop in self._slices()
-        ]
+        """(P, S), (P, F) -> (P, S), P a multiple of `TILE`: one closed window is folded in."""
+        stepped = [network.infer(own, x) for network, own in self._own(state)]
         return torch.cat(stepped, dim=1) if stepped else state
 
-    def expect(self, tiles: Sequence[Tile], horizon_days: float) -> Outlook:
-        """What is expected of the rows of all tiles, (TILE * tiles,)."""
+    def expect(self, state: Tensor, x: Tensor, horizon_days: float) -> Outlook:
+        """What is expected of P rows, (P, S) and (P, F), P a multiple of `TILE`."""
+        # Behind the products all is element by element, in double.
         asked = [
-            self._ask(network, [(state[:, start:stop], x) for state, x in tiles], horizon_days)
-            for network, start, stop in self._slices()
+            expected(network.closed_forms(network.infer_heads(own, x)), horizon_days)
+            for network, own in self._own(state)
         ]
         together = [Outlook(*(sum(column) / len(asked) for column in zip(*asked, strict=True)))] if asked else []
         if self.classical is not None:
-            ever, found = _ask_classical(self.classical, [x for _, x in tiles], horizon_days)
+            past = past_from_features(x.numpy())
+            found = self.classical.expect(past, horizon_days)
+            square = self.classical.square_of_value(past, found)
             # The classical models know buyers only: of those who never bought the networks speak alone.
-            share = np.where(ever, self.share, 0.0)
-            together = [mix(together[0], found, share) if together else found]
+            share = np.where(past.ever, self.share, 0.0)
+            outlook = Outlook(found.none, found.count, found.value, square)
+            together = [mix(together[0], outlook, share) if together else outlook]
         return together[0]
 
-    def _slices(self) -> list[tuple[Network, int, int]]:
-        ends = np.cumsum([0, *(network.state_size for network in self.networks)]).tolist()
-        return [(network, *ends_of) for network, ends_of in zip(self.networks, pairwise(ends), strict=True)]
-
-    @staticmethod
-    def _ask(network: Network, tiles: Sequence[Tile], horizon_days: float) -> Outlook:
-        raw = [network.head(state, network.standardise(x))[0] for state, x in tiles]
-        # What follows is element by element over whole tiles, so it may be done for all of them at once, in double.
-        return expected(network.closed_forms(torch.cat(raw)), horizon_days)
+    def _own(self, state: Tensor) -> list[tuple[Network, Tensor]]:
+        """Each network with its part of the state."""
+        sizes = [network.state_size for network in self.networks]
+        return [(network, own.contiguous()) for network, own in zip(self.networks, state.split(sizes, 1), strict=True)]
 
 
 def mix(one: Outlook, other: Outlook, share: Float64Array) -> Outlook:
@@ -113,30 +102,30 @@ def mix(one: Outlook, other: Outlook, share: Float64Array) -> Outlook:
 
 
 def expected(forecast: Forecast, horizon_days: float) -> Outlook:
-    """Close the forms of N forecasts over a horizon.
+    """Close the forms of N forecasts over a horizon, in double.
 
     Spend is the integral of lambda0 exp(-(delta + rho) t), rho the discount, times the lognormal mean of a day. Its
     variance is that of a sum of N days, E[N] Var(day) + Var(N) E[day]^2, N zero-inflated negative binomial.
     """
-    rate, decay, shape, zero, mu, sigma = (value.double() for value in forecast[:6])
-    doubled = Forecast(rate, decay, shape, zero, mu, sigma, forecast.type_logits)
-    horizon = torch.tensor(horizon_days, dtype=torch.float64)
-    log_m = log_mean(doubled, horizon)
-    m, stays = torch.exp(log_m), torch.sigmoid(-zero)
-    fade = torch.exp(decay) + DISCOUNT_PER_DAY
-    discount = torch.exp(rate) * -torch.expm1(-fade * horizon) / fade / m
-    day = torch.exp(mu + 0.5 * torch.exp(2.0 * sigma)) * discount
-    count = stays * m
-    square_of_count = count + stays * torch.square(m) * (1.0 + torch.exp(-shape))
-    square = torch.square(day) * (count * torch.expm1(torch.exp(2.0 * sigma)) + square_of_count)
-    none = torch.exp(log_none(doubled, log_m)).clamp(SURE, 1.0 - SURE)
-    return Outlook(none.numpy(), count.numpy(), (count * day).numpy(), square.numpy())
+    told = torch.stack(forecast[:6]).double().numpy()
+    outlook = np.empty((len(Outlook._fields), told.shape[1]))
+    _close_forms(told, horizon_days, outlook)
+    return Outlook(*outlook)
 
 
-def _ask_classical(model: Classical, x: Sequence[Tensor], horizon_days: float) -> tuple[NDArray[np.bool_], Outlook]:
-    """Whether each row ever bought, and the outlook; tile by tile, since its quadrature is a matrix product, too."""
-    pasts = [past_from_features(tile.numpy()) for tile in x]
-    found = [(model.expect(past, horizon_days), past) for past in pasts]
-    outlooks = [Outlook(one.none, one.count, one.value, model.square_of_value(past, one)) for one, past in found]
-    columns = (np.concatenate(column) for column in zip(*outlooks, strict=True))
-    return np.concatenate([past.ever for past in pasts]), Outlook(*columns)
+@compiled
+def _close_forms(told: Float64Array, horizon_days: float, outlook: Float64Array) -> None:
+    """(6, N) parameters of `Forecast` -> (4, N) columns of `Outlook`."""
+    for row in range(told.shape[1]):
+        rate, decay, shape = np.exp(told[0, row]), np.exp(told[1, row]), np.exp(told[2, row])
+        gone, stays = 1.0 / (1.0 + np.exp(-told[3, row])), 1.0 / (1.0 + np.exp(told[3, row]))
+        m = rate * -np.expm1(-decay * horizon_days) / decay
+        fade = decay + DISCOUNT_PER_DAY
+        variance = np.exp(2.0 * told[5, row])
+        day = np.exp(told[4, row] + 0.5 * variance) * rate * -np.expm1(-fade * horizon_days) / fade / m
+        none = gone + stays * np.exp(-shape * np.log1p(m / shape))
+        count = stays * m
+        outlook[0, row] = min(max(none, SURE), 1.0 - SURE)
+        outlook[1, row] = count
+        outlook[2, row] = count * day
+        outlook[3, row] = day * day * (count * np.expm1(variance) + count + stays * m * m * (1.0 + 1.0 / shape))

@@ -6,17 +6,24 @@ bit: every call of a member sees `TILE` rows, whatever N is. Knows nothing of fi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from streamseg.core.scores import Float32Array, Scores
 from streamseg.model.behaviours import UNGROUPED, Behaviours, axes, distances
-from streamseg.model.blend import TILE, Blend, Tile
+from streamseg.model.blend import Blend, Outlook
 from streamseg.model.calibrate import Calibration
 from streamseg.model.forecaster import Forecasts
+from streamseg.model.network import TILE
 from streamseg.model.worth import value_interval
+
+BLOCK: Final = 8 * TILE
+"""Rows that make the whole way together: what is kept of them on it stays in the processor's cache."""
 
 
 class ModelScorer:
@@ -81,13 +88,13 @@ class ModelScorer:
         """Fold one closed window into each state: (N, S), (N, F) -> (N, S)."""
         # Grad mode is thread-local: it must be switched here, in the thread that calls, and not where it was loaded.
         with torch.inference_mode():
-            stepped = [self._blend.advance(*tile).numpy() for tile in _tiles(state, x)]
-        return np.concatenate(stepped)[: len(x)]
+            return np.concatenate([self._blend.advance(*block).numpy() for block in _blocks(state, x)])[: len(x)]
 
     def score(self, state: Float32Array, x: Float32Array) -> Scores:
         """Step over the running window and forecast the churn horizon: (N, S), (N, F) -> N scores."""
         with torch.inference_mode():
-            outlook = self._blend.expect(_tiles(state, x), self.horizon_days)
+            told = [self._blend.expect(*block, self.horizon_days) for block in _blocks(state, x)]
+        outlook = Outlook(*map(np.concatenate, zip(*told, strict=True)))
         served = self._calibration.apply(Forecasts(outlook.none, outlook.days, outlook.value))
         factor = self._calibration.level * self._calibration.value_level
         low, high = value_interval(served.none, served.value, outlook.square * factor**2)
@@ -108,15 +115,11 @@ def unfinished(blend: Blend, calibration: Calibration) -> ModelScorer:
     return ModelScorer(blend, calibration=calibration, behaviours=UNGROUPED, digest="0" * 64)
 
 
-def _tiles(state: Float32Array, x: Float32Array) -> list[Tile]:
-    """Cut N rows into tiles of exactly `TILE`, at least one, the last one padded with zeros."""
-    n = len(x)
-    padded = max(1, -(-n // TILE)) * TILE
-    states = np.zeros((padded, state.shape[1]), np.float32)
-    inputs = np.zeros((padded, x.shape[1]), np.float32)
-    states[:n], inputs[:n] = state, x
-    # Not cut after the forms are closed: numpy, too, computes the end of an array in another way than its middle.
-    return [
-        (torch.from_numpy(states[start : start + TILE]), torch.from_numpy(inputs[start : start + TILE]))
-        for start in range(0, padded, TILE)
-    ]
+def _blocks(state: Float32Array, x: Float32Array) -> Iterator[tuple[Tensor, Tensor]]:
+    """Cut N rows into blocks of whole tiles, at least one; the last one is filled up with zeros."""
+    for start in range(0, max(len(x), 1), BLOCK):
+        rows = [columns[start : start + BLOCK] for columns in (state, x)]
+        # Not cut before the forms are closed: numpy computes the end of an array in another way than its middle.
+        padding = -len(rows[1]) % TILE or TILE * (not len(rows[1]))
+        one, other = (np.concatenate((part, np.zeros((padding, part.shape[1]), np.float32))) for part in rows)
+        yield torch.from_numpy(one), torch.from_numpy(other)

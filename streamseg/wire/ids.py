@@ -6,6 +6,7 @@ replay of the same file and an independent reference give one output one id, and
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -30,10 +31,18 @@ def output_id(customer_id: bytes, cause: str, kind: str, run: str = "") -> str:
     >>> output_id(b"c-1e", "-1", "changed") == output_id(b"c-1", "e-1", "changed")
     False
     """
-    parts = (customer_id, cause.encode(), kind.encode(), run.encode())
     # The length stands in front, so no two lists of parts give the same bytes ("ab"+"c" against "a"+"bc").
-    told = b"".join([len(part).to_bytes(4, "little") + part for part in parts])
+    told = _told(customer_id) + _told(cause.encode()) + _told_once(kind) + _told_once(run)
     return blake2b(told, digest_size=ID_BYTES).hexdigest()
+
+
+def _told(part: bytes) -> bytes:
+    return len(part).to_bytes(4, "little") + part
+
+
+@lru_cache
+def _told_once(part: str) -> bytes:
+    return _told(part.encode())
 
 
 def silence_cause(due_ms: int) -> str:

@@ -5,9 +5,8 @@ Declared once: `schema.py` makes the JSON Schemas of the three topics from these
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import isfinite
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NamedTuple
 
 import orjson
 
@@ -50,8 +49,7 @@ _SAYS_ORIGIN = Says(
 _SAYS_HOLDOUT = Says("True for the share of customers to leave alone, so that the effect of actions can be measured.")
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """One ground for a decision: what moved the churn risk, which way and by how much."""
 
     name: Annotated[
@@ -75,8 +73,7 @@ class Reason:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """A transition of one customer's segment, or a churn alert: one record of segment-changes or churn-alerts."""
 
     event_id: Annotated[str, _SAYS_ID]
@@ -102,8 +99,7 @@ class Decision:
     holdout: Annotated[bool, _SAYS_HOLDOUT]
 
 
-@dataclass(frozen=True, slots=True)
-class CustomerProfile:
+class CustomerProfile(NamedTuple):
     """What is held true of one customer now: the latest record of customer-profiles; null after exit."""
 
     event_id: Annotated[str, _SAYS_ID]
@@ -129,8 +125,7 @@ class CustomerProfile:
     holdout: Annotated[bool, _SAYS_HOLDOUT]
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """One record that leaves, addressed by logical topic; the Kafka side adds prefix and partition."""
 
     topic: str
@@ -148,11 +143,11 @@ def encode_decision(decision: Decision) -> bytes:
     Raises:
         InvariantError: If a number is not finite. Nothing of the batch may be committed then.
     """
-    what = f"{decision.kind} of customer {decision.customer_id!r}"
-    _refuse_not_finite(what, "score", decision.score)
-    _refuse_not_finite(what, "threshold", decision.threshold)
+    what = decision.kind, decision.customer_id
+    _refuse_not_finite(what, score=decision.score, threshold=decision.threshold)
     for reason in decision.reasons:
-        _refuse_not_finite(what, f"reasons[{reason.name}].contribution", reason.contribution)
+        if not isfinite(reason.contribution):
+            _refuse_not_finite(what, **{f"reasons[{reason.name}].contribution": reason.contribution})
     return orjson.dumps(
         {
             "event_id": decision.event_id,
@@ -190,12 +185,14 @@ def encode_profile(profile: CustomerProfile) -> bytes:
     Raises:
         InvariantError: If a number is not finite. Nothing of the batch may be committed then.
     """
-    what = f"profile of customer {profile.customer_id!r}"
-    _refuse_not_finite(what, "churn_probability", profile.churn_probability)
-    _refuse_not_finite(what, "expected_purchases", profile.expected_purchases)
-    _refuse_not_finite(what, "expected_value", profile.expected_value)
-    _refuse_not_finite(what, "expected_value_low", profile.expected_value_low)
-    _refuse_not_finite(what, "expected_value_high", profile.expected_value_high)
+    _refuse_not_finite(
+        ("profile", profile.customer_id),
+        churn_probability=profile.churn_probability,
+        expected_purchases=profile.expected_purchases,
+        expected_value=profile.expected_value,
+        expected_value_low=profile.expected_value_low,
+        expected_value_high=profile.expected_value_high,
+    )
     return orjson.dumps(
         {
             "event_id": profile.event_id,
@@ -217,10 +214,11 @@ def encode_profile(profile: CustomerProfile) -> bytes:
     )
 
 
-def _refuse_not_finite(what: str, field: str, value: float | None) -> None:
+def _refuse_not_finite(what: tuple[str, str], **numbers: float | None) -> None:
     # orjson would write NaN as null without a word: a reader would take a broken model for a customer below the gate.
-    if value is not None and not isfinite(value):
-        raise InvariantError(
-            f"{what}: {field} is {value!r}; only finite numbers may leave. Nothing was committed: "
-            "roll the model back (streamseg models rollback) and report the customer's touchpoints"
-        )
+    for field, value in numbers.items():
+        if value is not None and not isfinite(value):
+            raise InvariantError(
+                f"{what[0]} of customer {what[1]!r}: {field} is {value!r}; only finite numbers may leave. Nothing was "
+                "committed: roll the model back (streamseg models rollback) and report the customer's touchpoints"
+            )

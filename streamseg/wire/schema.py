@@ -9,10 +9,10 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Final, Literal, Required, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Literal, Required, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from streamseg.wire import topics
 from streamseg.wire.declared import Json, Says
@@ -132,7 +132,7 @@ def _dump(document: Json) -> str:
 def _object(declared: type) -> Json:
     hints = get_type_hints(declared, include_extras=True)
     # Not `__required_keys__`: under postponed annotations Python can't see `Required` in them and leaves it empty.
-    required = [name for name, hint in hints.items() if is_dataclass(declared) or get_origin(hint) is Required]
+    required = [name for name, hint in hints.items() if not is_typeddict(declared) or get_origin(hint) is Required]
     return {
         "type": "object",
         "properties": {name: _field(hint) for name, hint in hints.items()},

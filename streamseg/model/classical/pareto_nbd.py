@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaln
 
+from streamseg.compiled import compiled
 from streamseg.core.scores import Float64Array
+from streamseg.elementary import exp, log
 from streamseg.model.classical.maximise import Range, maximise
 from streamseg.model.classical.past import Past
 
@@ -77,21 +79,58 @@ class ParetoNbd:
         time = start + scale * (exp(y) - 1) with the fastest scale there is makes that integrand smooth for any
         parameters, where the textbook's hypergeometric functions underflow above 150 purchases.
         """
-        length = stop - start
-        leaves = self.s / (self.beta + start)
-        scale = 1.0 / ((self.r + x) / (self.alpha + start) + leaves + 1.0 / (self.beta + start))
-        reach = np.log1p(length / scale)
-        y = reach[:, None] * _NODES
-        passed = scale[:, None] * np.expm1(y)
-        column = x[:, None], start[:, None], passed
-        density = np.exp(y - self._hazard(*column)) / (1.0 + passed / (self.beta + start)[:, None])
-        left = (density @ _WEIGHTS) * leaves * scale * reach
-        return np.exp(-self._hazard(x, start, length)) + left
+        silence = np.empty_like(x)
+        _silences(x, start, stop - start, (self.r, self.alpha, self.s, self.beta), silence)
+        return silence
 
     def _hazard(self, x: Float64Array, start: Float64Array, length: Float64Array) -> Float64Array:
         """-log P(neither a purchase nor dropout within `length` days from `start`)."""
         buys = (self.r + x) * np.log1p(length / (self.alpha + start))
         return buys + self.s * np.log1p(length / (self.beta + start))
+
+
+@compiled
+def _silences(
+    x: Float64Array,
+    start: Float64Array,
+    length: Float64Array,
+    parameters: tuple[float, float, float, float],
+    left: Float64Array,
+) -> None:
+    """(N,) each; `left` becomes `_silence`."""
+    r, alpha, s, beta = parameters
+    scale, reach, shape = np.empty_like(x), np.empty_like(x), np.empty_like(x)
+    per_alpha, per_beta = np.empty_like(x), np.empty_like(x)
+    for row in range(len(x)):
+        per_alpha[row], per_beta[row], shape[row] = 1.0 / (alpha + start[row]), 1.0 / (beta + start[row]), r + x[row]
+        scale[row] = 1.0 / (shape[row] * per_alpha[row] + (s + 1.0) * per_beta[row])
+        reach[row] = log(1.0 + length[row] / scale[row])
+        left[row] = 0.0
+    for node in range(len(_NODES)):
+        _add_node(_NODES[node], _WEIGHTS[node], s, scale, reach, per_alpha, per_beta, shape, left)
+    for row in range(len(x)):
+        stays = shape[row] * log(1.0 + length[row] * per_alpha[row]) + s * log(1.0 + length[row] * per_beta[row])
+        left[row] = exp(-stays) + left[row] * s * per_beta[row] * scale[row] * reach[row]
+
+
+@compiled
+def _add_node(
+    node: float,
+    weight: float,
+    s: float,
+    scale: Float64Array,
+    reach: Float64Array,
+    per_alpha: Float64Array,
+    per_beta: Float64Array,
+    shape: Float64Array,
+    left: Float64Array,
+) -> None:
+    """One node of the quadrature for all customers: on its own, the compiler can do several rows at once."""
+    for row in range(left.shape[0]):
+        y = reach[row] * node
+        passed = scale[row] * (exp(y) - 1.0)
+        hazard = shape[row] * log(1.0 + passed * per_alpha[row]) + s * log(1.0 + passed * per_beta[row])
+        left[row] += weight * exp(y - hazard) / (1.0 + passed * per_beta[row])
 
 
 def fit(past: Past) -> ParetoNbd:

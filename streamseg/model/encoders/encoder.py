@@ -30,6 +30,10 @@ class Encoder(nn.Module, ABC):
     def step(self, state: Tensor, projected: Tensor) -> Tensor:
         """(N, S), (N, P) -> (N, S): one window is folded in."""
 
+    def infer(self, state: Tensor, z: Tensor, after: Tensor) -> None:
+        """(N, S), (N, F) -> (N, S) in `after`: project and step as the worker does it, where no gradient is wanted."""
+        after.copy_(self.step(state, self.project(z)))
+
     @abstractmethod
     def read(self, state: Tensor) -> Tensor:
         """(N, S) -> (N, H): what the head is told after a step."""

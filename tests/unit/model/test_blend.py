@@ -2,52 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from streamseg.core.features import COLUMN, FEATURES
 from streamseg.core.scores import Float64Array
-from streamseg.model.blend import TILE, Blend, Outlook, Tile, expected, mix
+from streamseg.model.blend import Blend, Outlook, expected, mix
 from streamseg.model.forecaster import DISCOUNT_PER_DAY
-from streamseg.model.network import Forecast
+from streamseg.model.network import TILE, Forecast
 from tests.unit.model.scorers import BLENDS, PARETO, a_blend, some_rows
 
 AVERAGE = np.zeros(len(FEATURES), np.float32)
 
 
-def tiles(blend: Blend, seed: int = 0) -> list[Tile]:
-    """Two of them."""
-    rows = [some_rows(TILE, blend.state_size, seed + turn) for turn in range(2)]
-    return [(torch.from_numpy(state), torch.from_numpy(x)) for state, x in rows]
+def two_tiles(blend: Blend, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Their states and features."""
+    state, x = some_rows(2 * TILE, blend.state_size, seed)
+    return torch.from_numpy(state), torch.from_numpy(x)
 
 
 def columns(outlook: Outlook) -> Float64Array:
     return np.column_stack(outlook)
 
 
-def ask(blend: Blend, asked: Sequence[Tile]) -> Float64Array:
+def ask(blend: Blend, state: Tensor, x: Tensor) -> Float64Array:
     with torch.inference_mode():
-        return columns(blend.expect(asked, 90.0))
+        return columns(blend.expect(state, x, 90.0))
 
 
 def test_networks_count_alike() -> None:
     blend = BLENDS["every"]
-    asked, alone, start = tiles(blend), [], 0
+    (state, x), alone, start = two_tiles(blend), [], 0
     for network in blend.networks:
         stop = start + network.state_size
         one = Blend((network,), None, 0.0, AVERAGE)
-        alone.append(ask(one, [(state[:, start:stop], x) for state, x in asked]))
+        alone.append(ask(one, state[:, start:stop], x))
         start = stop
     assert start == blend.state_size
-    assert ask(blend, asked) == pytest.approx(np.mean(alone, axis=0), rel=1e-12)
+    assert ask(blend, state, x) == pytest.approx(np.mean(alone, axis=0), rel=1e-12)
 
 
 def test_each_network_folds_its_own_part_of_the_state() -> None:
     blend = BLENDS["every"]
-    (state, x), _ = tiles(blend)
+    state, x = two_tiles(blend)
     with torch.inference_mode():
         found, start = blend.advance(state, x), 0
         for network in blend.networks:
@@ -59,11 +58,11 @@ def test_each_network_folds_its_own_part_of_the_state() -> None:
 
 def test_the_classical_model_has_its_share_in_those_who_bought_and_none_in_the_others() -> None:
     blend = BLENDS["shared"]
-    asked = tiles(blend)
-    networks = ask(Blend(blend.networks, None, 0.0, AVERAGE), asked)
-    classical = ask(Blend((), PARETO, 1.0, AVERAGE), [(state[:, :0], x) for state, x in asked])
-    found = ask(blend, asked)
-    never = torch.cat([x for _, x in asked])[:, COLUMN["never_outcome"]].numpy() > 0.5
+    state, x = two_tiles(blend)
+    networks = ask(Blend(blend.networks, None, 0.0, AVERAGE), state, x)
+    classical = ask(Blend((), PARETO, 1.0, AVERAGE), state[:, :0], x)
+    found = ask(blend, state, x)
+    never = x[:, COLUMN["never_outcome"]].numpy() > 0.5
     assert 100 < never.sum() < 300
     assert np.array_equal(found[never], networks[never])
     # Of P(none) and days, and of nothing else: the networks alone say what is spent.
@@ -76,10 +75,10 @@ def test_the_classical_model_has_its_share_in_those_who_bought_and_none_in_the_o
 def test_without_networks_there_is_no_state_and_the_classical_model_speaks_for_all() -> None:
     blend = BLENDS["classical"]
     assert blend.state_size == 0
-    asked = tiles(blend)
+    state, x = two_tiles(blend)
     with torch.inference_mode():
-        assert blend.advance(*asked[0]).shape == (TILE, 0)
-    assert np.isfinite(ask(blend, asked)).all()
+        assert blend.advance(state, x).shape == (2 * TILE, 0)
+    assert np.isfinite(ask(blend, state, x)).all()
 
 
 def test_a_blend_is_named_after_its_encoders_and_its_classical_model() -> None:
