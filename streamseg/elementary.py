@@ -1,4 +1,4 @@
-"""exp and log for compiled loops: polynomials within one unit in the last place, which the compiler can do for several
+"""exp and log for compiled loops: polynomials within two units in the last place, which the compiler can do for several
 rows at once; a call of the C library's, one by one, takes five times as long.
 """
 

@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 
 from streamseg.elementary import exp, log
 
-ULP = 2.0**-52
+ULPS = 2 * 2.0**-52
 
 
 @given(x=st.floats(-708.0, 708.0))
-def test_exp_is_within_one_unit_in_the_last_place(x: float) -> None:
-    assert exp(x) == pytest.approx(float(np.exp(x)), rel=ULP)
+def test_exp_is_within_two_units_in_the_last_place(x: float) -> None:
+    assert exp(x) == pytest.approx(float(np.exp(x)), rel=ULPS)
 
 
 @given(x=st.floats(1e-300, 1e300))
-def test_log_is_within_one_unit_in_the_last_place(x: float) -> None:
-    assert log(x) == pytest.approx(float(np.log(x)), rel=ULP, abs=1e-300)
+def test_log_is_within_two_units_in_the_last_place(x: float) -> None:
+    assert log(x) == pytest.approx(float(np.log(x)), rel=ULPS, abs=1e-300)
 
 
 @pytest.mark.parametrize(("x", "end"), [(-1e9, -708.0), (1e9, 708.0), (-np.inf, -708.0), (np.inf, 708.0)])
