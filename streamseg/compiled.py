@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import ParamSpec, TypeVar
 
 from numba import njit
 
-F = TypeVar("F", bound=Callable[..., Any])
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
-def compiled(function: F) -> F:
+def compiled(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Compile to machine code that runs without the global lock; kept on disk where that can be written."""
     # A product may be fused with the sum that follows: on one kind of CPU a row still gives the same bits every time.
     compile_ = partial(njit, nogil=True, error_model="numpy", fastmath={"contract"})
     try:
-        return cast(F, compile_(cache=True)(function))
+        kernel: Callable[Arguments, Result] = compile_(cache=True)(function)
     except RuntimeError:  # neither the package's folder nor the user's cache can be written
-        return cast(F, compile_()(function))
+        kernel = compile_()(function)
+    return kernel

@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from streamseg.wire.batch import TouchpointBatch
-from streamseg.wire.ids import hash64
+from streamseg.wire.fingerprint import fingerprint
 from streamseg.wire.refusals import REASONS
 from streamseg.wire.schema import MESSAGES, ROOT, json_schema
 from streamseg.wire.vocabulary import CHANNELS, TYPES
@@ -27,7 +27,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
         "event_ms": NOON_MS,
         "type": "review",
         "channel": "web",
-        "session_hash": hash64("s-889"),
+        "session_hash": fingerprint("s-889"),
         "rating": 4,
         "consent": 1,
     },
@@ -60,7 +60,7 @@ def test_a_valid_touchpoint_decodes_to_the_columns_that_are_written_here(path: P
     assert _only_row(outcome.batch) == {
         "customer_id": doc["customer_id"].encode(),
         "event_id": doc["event_id"],
-        "event_hash": hash64(doc["event_id"]),
+        "event_hash": fingerprint(doc["event_id"]),
         "source": 0,
         **SILENT,
         **COLUMNS[path.stem],
