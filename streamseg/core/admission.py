@@ -7,13 +7,15 @@ watermark before and after it, the same for every cut of the stream into batches
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamseg.core.columns import ranks, starts_of
-from streamseg.core.remembered import RememberedIds
+from streamseg.compiled import compiled
+from streamseg.core.chains import END
+from streamseg.core.features import Records
+from streamseg.core.remembered import BLOCK, RememberedIds
 from streamseg.core.windows import Int64Array
 from streamseg.wire.batch import UInt64Array
 
@@ -58,82 +60,68 @@ def admit(
         keep_ids: A customer's last so many ids are remembered however old they are.
     """
     n = len(slots)
-    order = np.lexsort((hashes, slots))
-    repeats = np.zeros(n, np.bool_)
-    repeats[order] = ~(starts_of(slots[order]) | starts_of(hashes[order]))
-    sequence, first_ms = remembered.find(slots, accepted[slots], hashes)
-    suspects = np.flatnonzero(repeats | (sequence > 0))
-
-    plain = event_ms.copy()
-    plain[suspects] = NO_WATERMARK
-    before = _before(plain, watermark_ms)
-    duplicate = np.zeros(n, np.bool_)
-    if len(suspects):
-        duplicate[suspects] = _resolve(
-            suspects, slots, hashes, event_ms, plain, before,
-            known=(sequence, first_ms), accepted=accepted, lateness_ms=lateness_ms, keep_ids=keep_ids,
-        )  # fmt: skip
-    too_late = ~duplicate & (event_ms < before - lateness_ms)
-    status = np.where(duplicate, DUPLICATE, np.where(too_late, TOO_LATE, ACCEPTED)).astype(np.uint8)
-    after = np.maximum(before, np.where(status == ACCEPTED, event_ms, NO_WATERMARK))
-
-    rows = np.flatnonzero(status == ACCEPTED)
-    rows = rows[np.argsort(slots[rows], kind="stable")]
-    if len(rows):
-        who = slots[rows]
-        numbers = accepted[who] + ranks(starts_of(who)) + 1
-        remembered.append(who, numbers, hashes[rows], event_ms[rows])
-        accepted[who] = numbers  # the last row of a customer wins
-    return Admitted(status, before, after)
+    judged = Admitted(np.empty(n, np.uint8), np.empty(n, np.int64), np.empty(n, np.int64))
+    chains, spare = remembered.chains, remembered.spare(n)
+    used = _judge(
+        slots, hashes, event_ms, accepted, chains.newest, chains.older, chains.records, spare,
+        watermark_ms, lateness_ms, keep_ids, judged.status, judged.before_ms, judged.after_ms,
+    )  # fmt: skip
+    remembered.use(used)
+    return judged
 
 
-def _before(event_ms: Int64Array, watermark_ms: int) -> Int64Array:
-    running = np.maximum.accumulate(np.concatenate(([watermark_ms], event_ms)))
-    return running[:-1]
-
-
-def _resolve(
-    suspects: Int64Array,
+@compiled
+def _judge(
     slots: Int64Array,
     hashes: UInt64Array,
     event_ms: Int64Array,
-    plain: Int64Array,
-    before: Int64Array,
-    *,
-    known: tuple[Int64Array, Int64Array],
-    accepted: NDArray[Any],
+    accepted: Int64Array,
+    newest: Int64Array,
+    older: Int64Array,
+    ids: Records,
+    spare: Int64Array,
+    watermark_ms: int,
     lateness_ms: int,
     keep_ids: int,
-) -> list[bool]:
-    """Decide the suspects in order: few, so one by one. Writes accepted suspects into `plain` and raises `before`."""
-    duplicates: set[int] = set()
-    latest: dict[tuple[int, int], int] = {}  # latest earlier row of the batch with this customer and id
-    suspected = {(int(slots[row]), int(hashes[row])) for row in suspects}
-    everything = zip(slots.tolist(), hashes.tolist(), strict=True)
-    occurrences = [row for row, key in enumerate(everything) if key in suspected]
-    is_suspect = set(suspects.tolist())
+    status: NDArray[np.uint8],
+    before_ms: Int64Array,
+    after_ms: Int64Array,
+) -> int:
+    used = 0
+    for row in range(len(slots)):
+        slot, instant_ms = slots[row], event_ms[row]
+        before_ms[row] = watermark_ms
+        sequence, known_ms = _find(hashes[row], accepted[slot], newest[slot], older, ids)
+        recent = accepted[slot] - sequence < keep_ids or watermark_ms <= known_ms + lateness_ms
+        if sequence and recent:
+            status[row] = DUPLICATE
+        elif instant_ms < watermark_ms - lateness_ms:
+            status[row] = TOO_LATE
+        else:
+            status[row] = ACCEPTED
+            watermark_ms = max(watermark_ms, instant_ms)
+            position = accepted[slot] % BLOCK
+            accepted[slot] += 1
+            if position == 0:
+                older[spare[used]] = newest[slot]
+                newest[slot] = spare[used]
+                used += 1
+            block = ids[newest[slot]]
+            block.hash[position] = hashes[row]
+            block.event_ms[position] = instant_ms
+        after_ms[row] = watermark_ms
+    return used
 
-    def is_accepted(rows: Int64Array) -> NDArray[np.bool_]:
-        fresh = np.array([row not in duplicates for row in rows.tolist()], np.bool_)
-        return fresh & (event_ms[rows] >= before[rows] - lateness_ms)
 
-    def accepted_before(slot: int, row: int) -> int:
-        rows = np.flatnonzero(slots[:row] == slot)
-        return int(accepted[slot]) + int(is_accepted(rows).sum())
-
-    for row in occurrences:
-        key = (int(slots[row]), int(hashes[row]))
-        if row in is_suspect:
-            if key in latest:
-                number, at_ms = accepted_before(key[0], latest[key]) + 1, int(event_ms[latest[key]])
-            else:
-                number, at_ms = int(known[0][row]), int(known[1][row])
-            if number and (before[row] <= at_ms + lateness_ms or accepted_before(key[0], row) - number < keep_ids):
-                duplicates.add(row)
-                continue
-            if event_ms[row] >= before[row] - lateness_ms:
-                plain[row] = event_ms[row]
-                before[row + 1 :] = np.maximum(before[row + 1 :], event_ms[row])
-        if event_ms[row] >= before[row] - lateness_ms:
-            latest[key] = row
-    return [row in duplicates for row in suspects.tolist()]
+@compiled
+def _find(wanted: np.uint64, accepted: int, newest: int, older: Int64Array, ids: Records) -> tuple[int, int]:
+    """Sequence number and event time of a customer's latest remembered id that is the wanted one; 0, 0 if there is none."""
+    sequence, at = accepted, newest
+    while at != END:
+        block = ids[at]
+        for position in range((sequence - 1) % BLOCK, -1, -1):
+            if block.hash[position] == wanted:
+                return sequence, block.event_ms[position]
+            sequence -= 1
+        at = older[at]
+    return 0, 0
