@@ -7,7 +7,7 @@ watermark before and after it, the same for every cut of the stream into batches
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,38 +90,43 @@ def _judge(
     used = 0
     for row in range(len(slots)):
         slot, instant_ms = slots[row], event_ms[row]
+        at, sequence, position = newest[slot], accepted[slot], -1
+        while at != END:
+            position = _latest(ids[at], hashes[row], (sequence - 1) % BLOCK)
+            if position >= 0:
+                break
+            sequence -= (sequence - 1) % BLOCK + 1
+            at = older[at]
+        sequence -= (sequence - 1) % BLOCK - position
+
         before_ms[row] = watermark_ms
-        sequence, known_ms = _find(hashes[row], accepted[slot], newest[slot], older, ids)
-        recent = accepted[slot] - sequence < keep_ids or watermark_ms <= known_ms + lateness_ms
-        if sequence and recent:
+        if at != END and (
+            accepted[slot] - sequence < keep_ids or watermark_ms <= ids[at].event_ms[position] + lateness_ms
+        ):
             status[row] = DUPLICATE
         elif instant_ms < watermark_ms - lateness_ms:
             status[row] = TOO_LATE
         else:
             status[row] = ACCEPTED
             watermark_ms = max(watermark_ms, instant_ms)
-            position = accepted[slot] % BLOCK
-            accepted[slot] += 1
-            if position == 0:
-                older[spare[used]] = newest[slot]
-                newest[slot] = spare[used]
+            if accepted[slot] % BLOCK == 0:
+                older[spare[used]], newest[slot] = newest[slot], spare[used]
                 used += 1
-            block = ids[newest[slot]]
-            block.hash[position] = hashes[row]
-            block.event_ms[position] = instant_ms
+            block, free = ids[newest[slot]], accepted[slot] % BLOCK
+            block.hash[free], block.event_ms[free] = hashes[row], instant_ms
+            accepted[slot] += 1
         after_ms[row] = watermark_ms
     return used
 
 
 @compiled
-def _find(wanted: np.uint64, accepted: int, newest: int, older: Int64Array, ids: Records) -> tuple[int, int]:
-    """Sequence number and event time of a customer's latest remembered id that is the wanted one; 0, 0 if there is none."""
-    sequence, at = accepted, newest
-    while at != END:
-        block = ids[at]
-        for position in range((sequence - 1) % BLOCK, -1, -1):
+def _latest(block: Any, wanted: np.uint64, last: int) -> int:
+    """Position of the wanted id's latest occurrence among a block's first ones, up to `last`; -1 if there is none."""
+    holds = False
+    for position in range(BLOCK):  # without a way out, so that the processor compares several at once
+        holds |= block.hash[position] == wanted
+    if holds:
+        for position in range(last, -1, -1):
             if block.hash[position] == wanted:
-                return sequence, block.event_ms[position]
-            sequence -= 1
-        at = older[at]
-    return 0, 0
+                return position
+    return -1

@@ -7,7 +7,7 @@ as of each. Integers and bitmaps only: any cut of the touchpoints into batches g
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,33 +54,29 @@ class Summable(Protocol):
     def rating(self) -> NDArray[np.int8]: ...
 
 
-class _Columns(NamedTuple):
-    """The same columns as compiled functions take them, and what a touchpoint's type and time mean."""
+_TOUCHPOINT: Final = np.dtype(
+    [
+        ("event_ms", "i8"),
+        ("amount_micro", "i8"),
+        ("session_hash", "u8"),
+        ("day", "u8"),  # one bit: of its window
+        ("type_code", "u1"),
+        ("channel_code", "u1"),
+        ("rating", "i1"),
+        ("is_outcome", "?"),
+    ]
+)
+"""All of a touchpoint that summaries and lives are made of."""
 
-    event_ms: Int64Array
-    type_code: NDArray[np.uint8]
-    channel_code: NDArray[np.uint8]
-    amount_micro: Int64Array
-    session_hash: UInt64Array
-    rating: NDArray[np.int8]
-    outcome: NDArray[np.bool_]
-    """(types,) whether a type is an outcome."""
-    origin_ms: int
-    length_ms: int
 
-
-def _columns(batch: Summable, spec: CoreSpec) -> _Columns:
-    return _Columns(
-        batch.event_ms,
-        batch.type_code,
-        batch.channel_code,
-        batch.amount_micro,
-        batch.session_hash,
-        batch.rating,
-        spec.outcome_by_code,
-        spec.windows.origin_ms,
-        spec.windows.length_ms,
-    )
+def _touchpoints(batch: Summable, rows: Int64Array, spec: CoreSpec) -> Records:
+    taken = np.empty(len(rows), _TOUCHPOINT)
+    for name in ("event_ms", "amount_micro", "session_hash", "type_code", "channel_code", "rating"):
+        taken[name] = getattr(batch, name)[rows]
+    since_ms = (batch.event_ms[rows] - spec.windows.origin_ms) % spec.windows.length_ms
+    taken["day"] = np.uint64(1) << (since_ms // DAY_MS).astype(np.uint64)
+    taken["is_outcome"] = spec.outcome_by_code[batch.type_code[rows]]
+    return taken
 
 
 def add_touchpoints(summaries: Records, at: Int64Array, batch: Summable, rows: Int64Array, spec: CoreSpec) -> None:
@@ -92,68 +88,47 @@ def add_touchpoints(summaries: Records, at: Int64Array, batch: Summable, rows: I
         batch: The touchpoints; rows: (N,) which of them.
         spec: Outcome types and windows.
     """
-    _add_all(summaries, at, _columns(batch, spec), rows)
+    _add_all(summaries, at, _touchpoints(batch, rows, spec))
 
 
 @compiled
-def _add_all(summaries: Records, at: Int64Array, batch: _Columns, rows: Int64Array) -> None:
-    for i in range(len(rows)):
-        _add(summaries[at[i]], batch, rows[i])
+def _add_all(summaries: Records, at: Int64Array, touchpoints: Records) -> None:
+    for i in range(len(touchpoints)):
+        _add(summaries[at[i]], touchpoints[i])
 
 
 @compiled
-def _add(summary: Any, batch: _Columns, row: int) -> None:
-    event_ms, kind, channel = batch.event_ms[row], batch.type_code[row], batch.channel_code[row]
-    amount, session, rating = batch.amount_micro[row], batch.session_hash[row], batch.rating[row]
-    day = _day(batch, row)
-    summary.last_ms = max(summary.last_ms, event_ms)
-    summary.active_days |= day
-    if batch.outcome[kind]:
-        summary.last_outcome_ms = max(summary.last_outcome_ms, event_ms)
-        summary.outcome_days |= day
-    summary.spend_micro += max(amount, 0)
-    summary.refund_micro += max(-amount, 0)
-    if session:
-        summary.session_bits |= np.uint64(1) << (session % np.uint64(64))
-    summary.rating_sum += rating
-    summary.rating_count += rating > 0
+def _add(summary: Any, touchpoint: Any) -> None:
+    kind, channel = touchpoint.type_code, touchpoint.channel_code
+    summary.last_ms = max(summary.last_ms, touchpoint.event_ms)
+    summary.active_days |= touchpoint.day
+    if touchpoint.is_outcome:
+        summary.last_outcome_ms = max(summary.last_outcome_ms, touchpoint.event_ms)
+        summary.outcome_days |= touchpoint.day
+    summary.spend_micro += max(touchpoint.amount_micro, 0)
+    summary.refund_micro += max(-touchpoint.amount_micro, 0)
+    if touchpoint.session_hash:
+        summary.session_bits |= np.uint64(1) << (touchpoint.session_hash % np.uint64(64))
+    summary.rating_sum += touchpoint.rating
+    summary.rating_count += touchpoint.rating > 0
     summary.types[kind] += summary.types[kind] < COUNT_LIMIT
     summary.channels[channel] += summary.channels[channel] < COUNT_LIMIT
 
 
 @compiled
-def _add_to_life(life: Any, summary: Any, batch: _Columns, row: int) -> None:
+def _add_to_life(life: Any, summary: Any, touchpoint: Any) -> None:
     """Count a touchpoint that the summary of its window doesn't hold yet."""
-    event_ms, kind, amount = batch.event_ms[row], batch.type_code[row], batch.amount_micro[row]
-    day = _day(batch, row)
-    life.first_ms = min(life.first_ms, event_ms)
-    life.last_ms = max(life.last_ms, event_ms)
+    life.first_ms = min(life.first_ms, touchpoint.event_ms)
+    life.last_ms = max(life.last_ms, touchpoint.event_ms)
     # As often as the window counts it, so that a life is the sum of its summaries, exactly.
-    life.touchpoints += summary.types[kind] < COUNT_LIMIT
-    life.active_days += not summary.active_days & day
-    life.spend_micro += max(amount, 0)
-    life.refund_micro += max(-amount, 0)
-    if batch.outcome[kind]:
-        life.first_outcome_ms = min(life.first_outcome_ms, event_ms)
-        life.last_outcome_ms = max(life.last_outcome_ms, event_ms)
-        life.outcome_days += not summary.outcome_days & day
-
-
-@compiled
-def _day(batch: _Columns, row: int) -> np.uint64:
-    """The bit of the touchpoint's day in its window."""
-    return np.uint64(1) << np.uint64((batch.event_ms[row] - batch.origin_ms) % batch.length_ms // DAY_MS)
-
-
-class _Truth(NamedTuple):
-    """What a table knows, as compiled functions take it."""
-
-    lives: Records
-    """of `rows.CUSTOMER` by slot."""
-    newest: Int64Array
-    """Index of each customer's newest summary, by slot; END = none."""
-    summaries: Records
-    """of `rows.SUMMARY` by index."""
+    life.touchpoints += summary.types[touchpoint.type_code] < COUNT_LIMIT
+    life.active_days += not summary.active_days & touchpoint.day
+    life.spend_micro += max(touchpoint.amount_micro, 0)
+    life.refund_micro += max(-touchpoint.amount_micro, 0)
+    if touchpoint.is_outcome:
+        life.first_outcome_ms = min(life.first_outcome_ms, touchpoint.event_ms)
+        life.last_outcome_ms = max(life.last_outcome_ms, touchpoint.event_ms)
+        life.outcome_days += not summary.outcome_days & touchpoint.day
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +151,7 @@ def as_of_now(slots: Int64Array, window: int, lives: Records, summaries: Summary
         summaries: Those of the customers.
     """
     known = _blank(len(slots), window)
-    _look(_Truth(lives, summaries.chains.newest, summaries.records), slots, known.summary, known.life)
+    _look(lives, summaries.chains.newest, summaries.records, slots, known.summary, known.life)
     return known
 
 
@@ -204,8 +179,9 @@ def after_each(
         spec: Outcome types and windows.
     """
     known = _blank(len(rows), window)
-    truth = _Truth(lives, summaries.chains.newest, summaries.records)
-    _take(truth, _columns(batch, spec), rows, slots, closed_at, known.summary, known.life)
+    touchpoints = _touchpoints(batch, rows, spec)
+    newest = summaries.chains.newest
+    _take(lives, newest, summaries.records, slots, closed_at, touchpoints, known.summary, known.life)
     return known
 
 
@@ -216,44 +192,48 @@ def _blank(count: int, window: int) -> Standing:
 
 
 @compiled
-def _look(truth: _Truth, slots: Int64Array, summary: Records, life: Records) -> None:
+def _look(
+    lives: Records, newest: Int64Array, summaries: Records, slots: Int64Array, summary: Records, life: Records
+) -> None:
     for i in range(len(slots)):
-        _note(truth, slots[i], summary, life, i)
+        at = newest[slots[i]]
+        if at != END and summaries[at].window == summary[i].window:
+            summary[i] = summaries[at]
+        _note(life[i], lives[slots[i]])
 
 
 @compiled
 def _take(
-    truth: _Truth,
-    batch: _Columns,
-    rows: Int64Array,
+    lives: Records,
+    newest: Int64Array,
+    summaries: Records,
     slots: Int64Array,
     closed_at: Int64Array,
+    touchpoints: Records,
     summary: Records,
     life: Records,
 ) -> None:
-    for i in range(len(rows)):
-        own = truth.summaries[truth.newest[slots[i]] if closed_at[i] == END else closed_at[i]]
-        _add_to_life(truth.lives[slots[i]], own, batch, rows[i])
-        _add(own, batch, rows[i])
-        _note(truth, slots[i], summary, life, i)
+    for i in range(len(slots)):
+        at = newest[slots[i]]
+        own = summaries[at if closed_at[i] == END else closed_at[i]]
+        _add_to_life(lives[slots[i]], own, touchpoints[i])
+        _add(own, touchpoints[i])
+        if summaries[at].window == summary[i].window:
+            summary[i] = summaries[at]
+        _note(life[i], lives[slots[i]])
 
 
 @compiled
-def _note(truth: _Truth, slot: int, summary: Records, life: Records, i: int) -> None:
-    """Write down a customer's running summary, where there is one, and the life."""
-    newest = truth.newest[slot]
-    if newest != END and truth.summaries[newest].window == summary[i].window:
-        summary[i] = truth.summaries[newest]
-    known, now = life[i], truth.lives[slot]
-    known.first_ms = now.first_ms
-    known.first_outcome_ms = now.first_outcome_ms
-    known.last_ms = now.last_ms
-    known.last_outcome_ms = now.last_outcome_ms
-    known.touchpoints = now.touchpoints
-    known.outcome_days = now.outcome_days
-    known.active_days = now.active_days
-    known.spend_micro = now.spend_micro
-    known.refund_micro = now.refund_micro
+def _note(known: Any, life: Any) -> None:
+    known.first_ms = life.first_ms
+    known.first_outcome_ms = life.first_outcome_ms
+    known.last_ms = life.last_ms
+    known.last_outcome_ms = life.last_outcome_ms
+    known.touchpoints = life.touchpoints
+    known.outcome_days = life.outcome_days
+    known.active_days = life.active_days
+    known.spend_micro = life.spend_micro
+    known.refund_micro = life.refund_micro
 
 
 def life_sums(summary: Records) -> dict[str, Int64Array]:
