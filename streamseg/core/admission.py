@@ -12,8 +12,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from streamseg.core.columns import ranks, starts_of
-from streamseg.core.remembered import RememberedIds
+from streamseg.compiled import compiled
+from streamseg.core.chains import END
+from streamseg.core.features import Records
+from streamseg.core.remembered import BLOCK, RememberedIds
 from streamseg.core.windows import Int64Array
 from streamseg.wire.batch import UInt64Array
 
@@ -58,82 +60,73 @@ def admit(
         keep_ids: A customer's last so many ids are remembered however old they are.
     """
     n = len(slots)
-    order = np.lexsort((hashes, slots))
-    repeats = np.zeros(n, np.bool_)
-    repeats[order] = ~(starts_of(slots[order]) | starts_of(hashes[order]))
-    sequence, first_ms = remembered.find(slots, accepted[slots], hashes)
-    suspects = np.flatnonzero(repeats | (sequence > 0))
-
-    plain = event_ms.copy()
-    plain[suspects] = NO_WATERMARK
-    before = _before(plain, watermark_ms)
-    duplicate = np.zeros(n, np.bool_)
-    if len(suspects):
-        duplicate[suspects] = _resolve(
-            suspects, slots, hashes, event_ms, plain, before,
-            known=(sequence, first_ms), accepted=accepted, lateness_ms=lateness_ms, keep_ids=keep_ids,
-        )  # fmt: skip
-    too_late = ~duplicate & (event_ms < before - lateness_ms)
-    status = np.where(duplicate, DUPLICATE, np.where(too_late, TOO_LATE, ACCEPTED)).astype(np.uint8)
-    after = np.maximum(before, np.where(status == ACCEPTED, event_ms, NO_WATERMARK))
-
-    rows = np.flatnonzero(status == ACCEPTED)
-    rows = rows[np.argsort(slots[rows], kind="stable")]
-    if len(rows):
-        who = slots[rows]
-        numbers = accepted[who] + ranks(starts_of(who)) + 1
-        remembered.append(who, numbers, hashes[rows], event_ms[rows])
-        accepted[who] = numbers  # the last row of a customer wins
-    return Admitted(status, before, after)
+    judged = Admitted(np.empty(n, np.uint8), np.empty(n, np.int64), np.empty(n, np.int64))
+    chains, spare = remembered.chains, remembered.spare(n)
+    used = _judge(
+        slots, hashes, event_ms, accepted, chains.newest, chains.older, chains.records, spare,
+        watermark_ms, lateness_ms, keep_ids, judged.status, judged.before_ms, judged.after_ms,
+    )  # fmt: skip
+    remembered.use(used)
+    return judged
 
 
-def _before(event_ms: Int64Array, watermark_ms: int) -> Int64Array:
-    running = np.maximum.accumulate(np.concatenate(([watermark_ms], event_ms)))
-    return running[:-1]
-
-
-def _resolve(
-    suspects: Int64Array,
+@compiled
+def _judge(
     slots: Int64Array,
     hashes: UInt64Array,
     event_ms: Int64Array,
-    plain: Int64Array,
-    before: Int64Array,
-    *,
-    known: tuple[Int64Array, Int64Array],
-    accepted: NDArray[Any],
+    accepted: Int64Array,
+    newest: Int64Array,
+    older: Int64Array,
+    ids: Records,
+    spare: Int64Array,
+    watermark_ms: int,
     lateness_ms: int,
     keep_ids: int,
-) -> list[bool]:
-    """Decide the suspects in order: few, so one by one. Writes accepted suspects into `plain` and raises `before`."""
-    duplicates: set[int] = set()
-    latest: dict[tuple[int, int], int] = {}  # latest earlier row of the batch with this customer and id
-    suspected = {(int(slots[row]), int(hashes[row])) for row in suspects}
-    everything = zip(slots.tolist(), hashes.tolist(), strict=True)
-    occurrences = [row for row, key in enumerate(everything) if key in suspected]
-    is_suspect = set(suspects.tolist())
+    status: NDArray[np.uint8],
+    before_ms: Int64Array,
+    after_ms: Int64Array,
+) -> int:
+    used = 0
+    for row in range(len(slots)):
+        slot, instant_ms = slots[row], event_ms[row]
+        at, sequence, position = newest[slot], accepted[slot], -1
+        while at != END:
+            position = _latest(ids[at], hashes[row], (sequence - 1) % BLOCK)
+            if position >= 0:
+                break
+            sequence -= (sequence - 1) % BLOCK + 1
+            at = older[at]
+        sequence -= (sequence - 1) % BLOCK - position
 
-    def is_accepted(rows: Int64Array) -> NDArray[np.bool_]:
-        fresh = np.array([row not in duplicates for row in rows.tolist()], np.bool_)
-        return fresh & (event_ms[rows] >= before[rows] - lateness_ms)
+        before_ms[row] = watermark_ms
+        if at != END and (
+            accepted[slot] - sequence < keep_ids or watermark_ms <= ids[at].event_ms[position] + lateness_ms
+        ):
+            status[row] = DUPLICATE
+        elif instant_ms < watermark_ms - lateness_ms:
+            status[row] = TOO_LATE
+        else:
+            status[row] = ACCEPTED
+            watermark_ms = max(watermark_ms, instant_ms)
+            if accepted[slot] % BLOCK == 0:
+                older[spare[used]], newest[slot] = newest[slot], spare[used]
+                used += 1
+            block, free = ids[newest[slot]], accepted[slot] % BLOCK
+            block.hash[free], block.event_ms[free] = hashes[row], instant_ms
+            accepted[slot] += 1
+        after_ms[row] = watermark_ms
+    return used
 
-    def accepted_before(slot: int, row: int) -> int:
-        rows = np.flatnonzero(slots[:row] == slot)
-        return int(accepted[slot]) + int(is_accepted(rows).sum())
 
-    for row in occurrences:
-        key = (int(slots[row]), int(hashes[row]))
-        if row in is_suspect:
-            if key in latest:
-                number, at_ms = accepted_before(key[0], latest[key]) + 1, int(event_ms[latest[key]])
-            else:
-                number, at_ms = int(known[0][row]), int(known[1][row])
-            if number and (before[row] <= at_ms + lateness_ms or accepted_before(key[0], row) - number < keep_ids):
-                duplicates.add(row)
-                continue
-            if event_ms[row] >= before[row] - lateness_ms:
-                plain[row] = event_ms[row]
-                before[row + 1 :] = np.maximum(before[row + 1 :], event_ms[row])
-        if event_ms[row] >= before[row] - lateness_ms:
-            latest[key] = row
-    return [row in duplicates for row in suspects.tolist()]
+@compiled
+def _latest(block: Any, wanted: np.uint64, last: int) -> int:
+    """Position of the wanted id's latest occurrence among a block's first ones, up to `last`; -1 if there is none."""
+    holds = False
+    for position in range(BLOCK):  # without a way out, so that the processor compares several at once
+        holds |= block.hash[position] == wanted
+    if holds:
+        for position in range(last, -1, -1):
+            if block.hash[position] == wanted:
+                return position
+    return -1

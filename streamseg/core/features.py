@@ -6,22 +6,20 @@ worker, in training and in the backtest. Raw values, logarithms where they are h
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamseg.core.rows import COUNT_LIMIT
+from streamseg.compiled import compiled
+from streamseg.core.rows import bits_set
 from streamseg.core.scores import Float32Array
 from streamseg.core.windows import DAY_MS, Int64Array, WindowSpec
 from streamseg.wire.vocabulary import CHANNELS, TYPES
 
 Records = NDArray[Any]
 """A structured array, of `rows.SUMMARY` or with the life fields of `rows.CUSTOMER`."""
-
-_LOG1P: Final = np.log1p(np.arange(COUNT_LIMIT + 1, dtype=np.float64)).astype(np.float32)
-_SESSIONS: Final = (-64.0 * np.log1p(-np.minimum(np.arange(65), 63) / 64.0)).astype(np.float64)
-"""Linear counting (Whang et al., ACM TODS 1990): distinct sessions estimated from the bits set among 64."""
 
 FEATURES: Final[tuple[str, ...]] = (
     *(f"window_{name}" for name in TYPES),
@@ -66,53 +64,64 @@ def step_features(summary: Records, life: Records, instant_ms: Int64Array, spec:
         (N, F) float32, finite, columns as in `FEATURES`. A row depends on its own inputs only, bit for bit.
     """
     x = np.empty((len(summary), len(FEATURES)), np.float32)
-    n_types, n_channels = len(TYPES), len(CHANNELS)
-    x[:, :n_types] = _LOG1P[summary["types"]]
-    x[:, n_types : n_types + n_channels] = _LOG1P[summary["channels"]]
-
-    age_days = _days(instant_ms - life["first_ms"])
-    ever = life["last_outcome_ms"] > 0
-    outcome_age = np.where(ever, _days(instant_ms - life["first_outcome_ms"]), age_days)
-    since_outcome = np.where(ever, _days(instant_ms - life["last_outcome_ms"]), age_days)
-    outcome_days = life["outcome_days"].astype(np.float64)
-    spend = life["spend_micro"] / 1e6
-    refund = life["refund_micro"] / 1e6
-    rated = summary["rating_count"]
-    elapsed_ms = instant_ms - (spec.origin_ms + summary["window"] * spec.length_ms)
-
-    tail = (
-        _log1p(summary["spend_micro"] / 1e6),
-        _log1p(summary["refund_micro"] / 1e6),
-        _log1p(_SESSIONS[np.bitwise_count(summary["session_bits"])]),
-        _LOG1P[np.bitwise_count(summary["active_days"])],
-        _LOG1P[np.bitwise_count(summary["outcome_days"])],
-        np.where(rated > 0, summary["rating_sum"] / np.maximum(rated, 1) - 3.0, 0.0),
-        _LOG1P[np.minimum(rated, COUNT_LIMIT)],
-        _log1p(age_days),
-        _log1p(outcome_age),
-        _log1p(_days(instant_ms - life["last_ms"])),
-        _log1p(since_outcome),
-        ~ever,
-        _log1p(life["touchpoints"].astype(np.float64)),
-        _log1p(life["active_days"].astype(np.float64)),
-        _log1p(outcome_days),
-        _log1p((outcome_days + 0.5) / (age_days + 30.0) * 30.0),
-        _log1p(spend),
-        _log1p(spend / np.maximum(outcome_days, 1.0)),
-        np.where(spend > 0, np.minimum(refund / np.maximum(spend, 1e-6), 1.0), 0.0),
-        elapsed_ms / spec.length_ms,
-        spec.index(life["first_ms"]) == summary["window"],
-    )
-    for column, values in enumerate(tail, start=n_types + n_channels):
-        x[:, column] = values
+    _describe(summary, life, instant_ms, spec.origin_ms, spec.length_ms, x)
     return x
 
 
-def _days(span_ms: Int64Array) -> NDArray[np.float64]:
+@compiled
+def _describe(
+    summary: Records, life: Records, instant_ms: Int64Array, origin_ms: int, length_ms: int, x: Float32Array
+) -> None:
+    for row in range(len(summary)):
+        now, past, at_ms = summary[row], life[row], instant_ms[row]
+        ever = past.last_outcome_ms > 0
+        age_days = _days(at_ms - past.first_ms)
+        outcome_days = float(past.outcome_days)
+        spend, refund = past.spend_micro / 1e6, past.refund_micro / 1e6
+        tail = (
+            _log1p(now.spend_micro / 1e6),
+            _log1p(now.refund_micro / 1e6),
+            _sessions(now.session_bits),
+            _log1p(bits_set(now.active_days)),
+            _log1p(bits_set(now.outcome_days)),
+            now.rating_sum / now.rating_count - 3.0 if now.rating_count else 0.0,
+            _log1p(now.rating_count),
+            _log1p(age_days),
+            _log1p(_days(at_ms - past.first_outcome_ms) if ever else age_days),
+            _log1p(_days(at_ms - past.last_ms)),
+            _log1p(_days(at_ms - past.last_outcome_ms) if ever else age_days),
+            0.0 if ever else 1.0,
+            _log1p(past.touchpoints),
+            _log1p(past.active_days),
+            _log1p(outcome_days),
+            _log1p((outcome_days + 0.5) / (age_days + 30.0) * 30.0),
+            _log1p(spend),
+            _log1p(spend / max(outcome_days, 1.0)),
+            min(refund / spend, 1.0) if spend > 0 else 0.0,
+            (at_ms - (origin_ms + now.window * length_ms)) / length_ms,
+            1.0 if (past.first_ms - origin_ms) // length_ms == now.window else 0.0,
+        )
+        for code in range(len(TYPES)):
+            x[row, code] = _log1p(now.types[code])
+        for code in range(len(CHANNELS)):
+            x[row, len(TYPES) + code] = _log1p(now.channels[code])
+        for column, value in enumerate(tail, len(TYPES) + len(CHANNELS)):
+            x[row, column] = value
+
+
+@compiled
+def _days(span_ms: int) -> float:
     # A late touchpoint is scored at the watermark, so no span is negative; the clip keeps log1p finite all the same.
-    return np.maximum(span_ms, 0) / DAY_MS
+    return max(span_ms, 0) / DAY_MS
 
 
-def _log1p(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    # Contiguous input: numpy takes another code path for strided arrays, whose last bit may differ.
-    return np.log1p(np.ascontiguousarray(values))
+@compiled
+def _log1p(value: float) -> float:
+    # Most counts are 0.
+    return math.log1p(value) if value else 0.0
+
+
+@compiled
+def _sessions(bits: np.uint64) -> float:
+    """Linear counting (Whang et al., ACM TODS 1990): distinct sessions from the bits set among 64, as a logarithm."""
+    return _log1p(-64.0 * math.log1p(-min(bits_set(bits), 63) / 64.0))

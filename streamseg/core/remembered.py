@@ -12,7 +12,6 @@ import numpy as np
 
 from streamseg.core.chains import Chains
 from streamseg.core.windows import Int64Array
-from streamseg.wire.batch import UInt64Array
 
 BLOCK: Final = 16
 IDS: Final = np.dtype([("hash", "u8", (BLOCK,)), ("event_ms", "i8", (BLOCK,))])
@@ -23,87 +22,52 @@ class RememberedIds:
     """Hashes and event times of accepted touchpoints by customer slot and sequence number (from 1)."""
 
     def __init__(self) -> None:
-        self._chains = Chains(IDS)
+        self.chains = Chains(IDS)
+        """The blocks; `admission` looks ids up and adds to them."""
+        self._spare = np.empty(0, np.int64)
 
     def reserve(self, slots: int) -> None:
         """Make room for so many customers."""
-        self._chains.reserve(slots)
+        self.chains.reserve(slots)
 
-    def find(self, slots: Int64Array, accepted: Int64Array, hashes: UInt64Array) -> tuple[Int64Array, Int64Array]:
-        """Look each hash up among its customer's ids: (sequence number, event time) of the latest match; 0, 0 if none.
+    def spare(self, count: int) -> Int64Array:
+        """Indexes of at least `count` blocks that are in no chain; say with `use` how many of the first ones now are."""
+        missing = max(count - len(self._spare), 0)
+        self._spare = np.concatenate([self._spare, self.chains.take(missing)])
+        return self._spare
 
-        Args:
-            slots: (N,) customers; accepted: (N,) their latest sequence numbers; hashes: (N,) what is looked for.
-        """
-        sequence = np.zeros(len(slots), np.int64)
-        event_ms = np.zeros(len(slots), np.int64)
-        newest = (accepted - 1) // BLOCK
-        ids = self._chains.records
-        for age, (who, at) in enumerate(self._chains.walk(slots)):
-            block = newest[who] - age
-            match = ids["hash"][at] == hashes[who, None]
-            # Positions of the newest block after its latest id don't count.
-            match &= block[:, None] * BLOCK + np.arange(1, BLOCK + 1) <= accepted[who, None]
-            for row in np.flatnonzero(match.any(axis=1)):
-                position = BLOCK - 1 - int(match[row, ::-1].argmax())
-                if not sequence[who[row]]:
-                    sequence[who[row]] = block[row] * BLOCK + position + 1
-                    event_ms[who[row]] = ids["event_ms"][at[row], position]
-        return sequence, event_ms
-
-    def append(self, slots: Int64Array, sequence: Int64Array, hashes: UInt64Array, event_ms: Int64Array) -> None:
-        """Remember accepted touchpoints: rows of a customer in order, its sequence numbers without a gap."""
-        # One pass a block: within a pass each customer adds to one block only.
-        block = (sequence - 1) // BLOCK
-        position = (sequence - 1) % BLOCK
-        opens = position == 0
-        if not opens.any():
-            self._write(slots, position, hashes, event_ms)
-            return
-        _, first = np.unique(slots, return_index=True)
-        base = np.zeros(int(slots.max()) + 1, np.int64)
-        base[slots[first]] = block[first]
-        turn = block - base[slots]
-        for number in range(int(turn.max()) + 1):
-            rows = np.flatnonzero(turn == number)
-            self._chains.push(slots[rows[opens[rows]]])
-            self._write(slots[rows], position[rows], hashes[rows], event_ms[rows])
+    def use(self, count: int) -> None:
+        """The first `count` spare blocks are in chains now."""
+        self._spare = self._spare[count:]
 
     def packed(self, slots: Int64Array) -> list[bytes]:
         """The blocks of each of distinct customers, oldest first, as bytes of `IDS`."""
         owners, blocks = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        for who, at in self._chains.walk(slots):
+        for who, at in self.chains.walk(slots):
             owners.append(who)
             blocks.append(at)
         owner = np.concatenate(owners)
         order = np.lexsort((-np.arange(len(owner)), owner))
-        told = self._chains.records[np.concatenate(blocks)[order]].tobytes()
+        told = self.chains.records[np.concatenate(blocks)[order]].tobytes()
         sizes = np.bincount(owner, minlength=len(slots)) * IDS.itemsize
         ends = np.cumsum(sizes)
         return [told[start:end] for start, end in zip((ends - sizes).tolist(), ends.tolist(), strict=True)]
 
     def unpack(self, slot: int, accepted: int, told: bytes) -> None:
         """Take up one customer's blocks, as `packed` gave them; the latest id has the sequence number `accepted`."""
-        blocks = np.frombuffer(told, IDS)
-        count = len(blocks) * BLOCK - (-accepted % BLOCK if len(blocks) else 0)
-        hashes, event_ms = blocks["hash"].reshape(-1)[:count], blocks["event_ms"].reshape(-1)[:count]
-        if count:
-            self.append(np.full(count, slot), np.arange(accepted - count + 1, accepted + 1), hashes, event_ms)
+        for block in np.frombuffer(told, IDS):
+            at = self.chains.push(np.array([slot]))
+            self.chains.records[at] = block
 
     def prune(self, slot: int, accepted: int, *, keep: int, since_ms: int) -> None:
         """Forget one customer's oldest blocks while all their ids are beyond the last `keep` and before `since_ms`."""
-        blocks = self._chains.of(slot)
+        blocks = self.chains.of(slot)
         newest, kept = (accepted - 1) // BLOCK, len(blocks)
         while kept > 1:
             latest_sequence = (newest - kept + 2) * BLOCK
-            latest_ms = int(self._chains.records["event_ms"][blocks[kept - 1]].max())
+            latest_ms = int(self.chains.records["event_ms"][blocks[kept - 1]].max())
             if accepted - latest_sequence < keep or latest_ms >= since_ms:
                 break
             kept -= 1
         if kept < len(blocks):
-            self._chains.cut(slot, blocks[kept - 1])
-
-    def _write(self, slots: Int64Array, position: Int64Array, hashes: UInt64Array, event_ms: Int64Array) -> None:
-        at = self._chains.newest[slots]
-        self._chains.records["hash"][at, position] = hashes
-        self._chains.records["event_ms"][at, position] = event_ms
+            self.chains.cut(slot, blocks[kept - 1])

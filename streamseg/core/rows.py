@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from streamseg.compiled import compiled
 from streamseg.wire.vocabulary import CHANNELS, TYPES
 
 ROW_VERSION: Final = 2
@@ -77,3 +78,13 @@ BLANK["behaviour"] = -1
 BLANK["alerted_ms"] = -1
 BLANK["published_ms"] = -1
 BLANK["due_ms"] = NEVER_MS
+
+
+@compiled
+def bits_set(bitmap: np.uint64) -> int:
+    """How many days or sessions a bitmap holds (`np.bitwise_count`, which compiled functions lack)."""
+    count = 0
+    while bitmap:
+        bitmap &= bitmap - np.uint64(1)
+        count += 1
+    return count

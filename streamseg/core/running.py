@@ -1,22 +1,25 @@
-"""The running window, touchpoint by touchpoint: what was known just after each of a batch's rows, without a loop.
+"""What a touchpoint adds to the summary of its window and to its customer's life, and how both stood just after it.
 
-Arrives: each customer's running summary and life before the rows, and the rows. Leaves: both as they stood after each
-row; the last of a customer is what the table keeps. Integers and bitmaps only: any cut of the rows gives the same.
+Arrives: touchpoints, and the truth that they are taken into, one after the other. Leaves: the running window and the life
+as of each. Integers and bitmaps only: any cut of the touchpoints into batches gives the same.
 """
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamseg.core.columns import ranks, running, running_sums, starts_of
+from streamseg.compiled import compiled
+from streamseg.core.chains import END
 from streamseg.core.features import Records
-from streamseg.core.rows import COUNT_LIMIT, NEVER_MS, SUMMARY
-from streamseg.core.windows import DAY_MS, Int64Array, WindowSpec
+from streamseg.core.rows import COUNT_LIMIT, SUMMARY
+from streamseg.core.spec import CoreSpec
+from streamseg.core.summaries import SummaryPool
+from streamseg.core.windows import DAY_MS, Int64Array
 from streamseg.wire.batch import UInt64Array
-from streamseg.wire.vocabulary import CHANNELS, TYPES
 
 LIFE_FIELDS: Final = (
     "first_ms",
@@ -32,8 +35,6 @@ LIFE_FIELDS: Final = (
 SUM_FIELDS: Final = LIFE_FIELDS[4:]
 LIFE: Final = np.dtype([(name, "i8") for name in LIFE_FIELDS])
 """The life fields of `rows.CUSTOMER` alone, as the features need them."""
-
-_ONE: Final = np.uint64(1)
 
 
 class Summable(Protocol):
@@ -53,110 +54,186 @@ class Summable(Protocol):
     def rating(self) -> NDArray[np.int8]: ...
 
 
-def touchpoint_summaries(
-    batch: Summable, rows: Int64Array, window: Int64Array, outcome: NDArray[np.bool_], spec: WindowSpec
-) -> Records:
-    """One summary a touchpoint: what it adds to its own window.
+_TOUCHPOINT: Final = np.dtype(
+    [
+        ("event_ms", "i8"),
+        ("amount_micro", "i8"),
+        ("session_hash", "u8"),
+        ("day", "u8"),  # one bit: of its window
+        ("type_code", "u1"),
+        ("channel_code", "u1"),
+        ("rating", "i1"),
+        ("is_outcome", "?"),
+    ]
+)
+"""All of a touchpoint that summaries and lives are made of."""
+
+
+def _touchpoints(batch: Summable, rows: Int64Array, spec: CoreSpec) -> Records:
+    taken = np.empty(len(rows), _TOUCHPOINT)
+    for name in ("event_ms", "amount_micro", "session_hash", "type_code", "channel_code", "rating"):
+        taken[name] = getattr(batch, name)[rows]
+    since_ms = (batch.event_ms[rows] - spec.windows.origin_ms) % spec.windows.length_ms
+    taken["day"] = np.uint64(1) << (since_ms // DAY_MS).astype(np.uint64)
+    taken["is_outcome"] = spec.outcome_by_code[batch.type_code[rows]]
+    return taken
+
+
+def add_touchpoints(summaries: Records, at: Int64Array, batch: Summable, rows: Int64Array, spec: CoreSpec) -> None:
+    """Add touchpoints to the summaries of their own windows.
 
     Args:
-        batch: The touchpoints; rows: (N,) which of them; window: (N,) the window of each.
-        outcome: (types,) whether a type is an outcome.
-        spec: The windows.
-
-    Returns:
-        (N,) of `rows.SUMMARY`.
+        summaries: of `rows.SUMMARY`, changed in place.
+        at: (N,) which summary each touchpoint adds to.
+        batch: The touchpoints; rows: (N,) which of them.
+        spec: Outcome types and windows.
     """
-    one = np.zeros(len(rows), SUMMARY)
-    event_ms = batch.event_ms[rows]
-    types = batch.type_code[rows]
-    is_outcome = outcome[types]
-    amount = batch.amount_micro[rows]
-    rating = batch.rating[rows]
-    session = batch.session_hash[rows]
-    day_bit = _ONE << ((event_ms - spec.origin_ms - window * spec.length_ms) // DAY_MS).astype(np.uint64)
-    one["window"] = window
-    one["last_ms"] = event_ms
-    one["last_outcome_ms"] = np.where(is_outcome, event_ms, 0)
-    one["spend_micro"] = np.maximum(amount, 0)
-    one["refund_micro"] = np.maximum(-amount, 0)
-    one["active_days"] = day_bit
-    one["outcome_days"] = np.where(is_outcome, day_bit, 0)
-    one["session_bits"] = np.where(session != 0, _ONE << (session % np.uint64(64)), 0)
-    one["rating_sum"] = rating
-    one["rating_count"] = rating > 0
-    index = np.arange(len(rows))
-    one["types"][index, types] = 1
-    one["channels"][index, batch.channel_code[rows]] = 1
-    return one
+    _add_all(summaries, at, _touchpoints(batch, rows, spec))
 
 
-def add_summary(into: Records, one: Records) -> None:
-    """Add summaries to others of the same windows, in place; both (N,), rows of `into` distinct."""
-    for name in ("spend_micro", "refund_micro", "rating_sum", "rating_count"):
-        into[name] += one[name]
-    for name in ("active_days", "outcome_days", "session_bits"):
-        into[name] |= one[name]
-    for name in ("last_ms", "last_outcome_ms"):
-        into[name] = np.maximum(into[name], one[name])
-    for name in ("types", "channels"):
-        into[name] = np.minimum(into[name].astype(np.int64) + one[name], COUNT_LIMIT)
+@compiled
+def _add_all(summaries: Records, at: Int64Array, touchpoints: Records) -> None:
+    for i in range(len(touchpoints)):
+        _add(summaries[at[i]], touchpoints[i])
 
 
-def after_each(slots: Int64Array, one: Records, before: Records) -> Records:
-    """The running summary just after each touchpoint.
+@compiled
+def _add(summary: Any, touchpoint: Any) -> None:
+    kind, channel = touchpoint.type_code, touchpoint.channel_code
+    summary.last_ms = max(summary.last_ms, touchpoint.event_ms)
+    summary.active_days |= touchpoint.day
+    if touchpoint.is_outcome:
+        summary.last_outcome_ms = max(summary.last_outcome_ms, touchpoint.event_ms)
+        summary.outcome_days |= touchpoint.day
+    summary.spend_micro += max(touchpoint.amount_micro, 0)
+    summary.refund_micro += max(-touchpoint.amount_micro, 0)
+    if touchpoint.session_hash:
+        summary.session_bits |= np.uint64(1) << (touchpoint.session_hash % np.uint64(64))
+    summary.rating_sum += touchpoint.rating
+    summary.rating_count += touchpoint.rating > 0
+    summary.types[kind] += summary.types[kind] < COUNT_LIMIT
+    summary.channels[channel] += summary.channels[channel] < COUNT_LIMIT
+
+
+@compiled
+def _add_to_life(life: Any, summary: Any, touchpoint: Any) -> None:
+    """Count a touchpoint that the summary of its window doesn't hold yet."""
+    life.first_ms = min(life.first_ms, touchpoint.event_ms)
+    life.last_ms = max(life.last_ms, touchpoint.event_ms)
+    # As often as the window counts it, so that a life is the sum of its summaries, exactly.
+    life.touchpoints += summary.types[touchpoint.type_code] < COUNT_LIMIT
+    life.active_days += not summary.active_days & touchpoint.day
+    life.spend_micro += max(touchpoint.amount_micro, 0)
+    life.refund_micro += max(-touchpoint.amount_micro, 0)
+    if touchpoint.is_outcome:
+        life.first_outcome_ms = min(life.first_outcome_ms, touchpoint.event_ms)
+        life.last_outcome_ms = max(life.last_outcome_ms, touchpoint.event_ms)
+        life.outcome_days += not summary.outcome_days & touchpoint.day
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What was known of N customers at an instant each, all in one window."""
+
+    summary: Records
+    """(N,) of `rows.SUMMARY`: the running window up to the instant."""
+    life: Records
+    """(N,) of `LIFE`: since the first touchpoint, the running window included."""
+
+
+def as_of_now(slots: Int64Array, window: int, lives: Records, summaries: SummaryPool) -> Standing:
+    """Customers as they stand.
 
     Args:
-        slots: (N,) sorted, each customer's touchpoints in order.
-        one: (N,) what each adds (`touchpoint_summaries`), or zeros for a row that adds to another window.
-        before: (N,) the customer's running summary before the first of its rows.
-
-    Returns:
-        (N,) of `rows.SUMMARY`.
+        slots: (N,) customers.
+        window: The running one; nobody has come after it.
+        lives: of `rows.CUSTOMER` by slot.
+        summaries: Those of the customers.
     """
-    starts = starts_of(slots)
-    rank = ranks(starts)
-    result = before.copy()
-    for name in ("spend_micro", "refund_micro", "rating_sum", "rating_count"):
-        result[name] += running_sums(one[name], starts)
-    for name in ("active_days", "outcome_days", "session_bits"):
-        result[name] |= running(np.bitwise_or, one[name], rank)
-    for name in ("last_ms", "last_outcome_ms"):
-        result[name] = np.maximum(before[name], running(np.maximum, one[name], rank))
-    for name, width in (("types", len(TYPES)), ("channels", len(CHANNELS))):
-        counts = running_sums(one[name].astype(np.int32).reshape(-1, width), starts)
-        result[name] = np.minimum(before[name] + counts, COUNT_LIMIT)
-    return result
+    known = _blank(len(slots), window)
+    _look(lives, summaries.chains.newest, summaries.records, slots, known.summary, known.life)
+    return known
 
 
-def life_after_each(
+def after_each(
+    batch: Summable,
+    rows: Int64Array,
     slots: Int64Array,
-    event_ms: Int64Array,
-    is_outcome: NDArray[np.bool_],
-    life: Records,
-    before: Records,
-    after: Records,
-) -> Records:
-    """The customer's life just after each touchpoint.
+    closed_at: Int64Array,
+    window: int,
+    *,
+    lives: Records,
+    summaries: SummaryPool,
+    spec: CoreSpec,
+) -> Standing:
+    """Take touchpoints into their windows and lives, and tell how the customer stood just after each.
 
     Args:
-        slots: (N,) sorted; event_ms, is_outcome: (N,) the time of each touchpoint, and whether it is an outcome.
-        life: (N,) the customer's life before the first of its rows.
-        before, after: (N,) the running summaries before the first row and after each.
-
-    Returns:
-        (N,) of `LIFE`.
+        batch: The touchpoints; rows: (N,) which of them, in the order in which they count.
+        slots: (N,) customers.
+        closed_at: (N,) index of the summary that the touchpoint belongs to, if its window is closed; END if it lies in
+            the running window, whose summary is its customer's newest.
+        window: The running one.
+        lives: of `rows.CUSTOMER` by slot, changed in place.
+        summaries: Those of the customers, changed in place.
+        spec: Outcome types and windows.
     """
-    rank = ranks(starts_of(slots))
-    result = np.empty(len(slots), LIFE)
-    result["first_ms"] = np.minimum(life["first_ms"], running(np.minimum, event_ms, rank))
-    outcome_ms = np.where(is_outcome, event_ms, NEVER_MS)
-    result["first_outcome_ms"] = np.minimum(life["first_outcome_ms"], running(np.minimum, outcome_ms, rank))
-    result["last_ms"] = np.maximum(life["last_ms"], running(np.maximum, event_ms, rank))
-    result["last_outcome_ms"] = np.maximum(life["last_outcome_ms"], after["last_outcome_ms"])
-    have, had = life_sums(after), life_sums(before)
-    for name in SUM_FIELDS:
-        result[name] = life[name] + (have[name] - had[name])
-    return result
+    known = _blank(len(rows), window)
+    touchpoints = _touchpoints(batch, rows, spec)
+    newest = summaries.chains.newest
+    _take(lives, newest, summaries.records, slots, closed_at, touchpoints, known.summary, known.life)
+    return known
+
+
+def _blank(count: int, window: int) -> Standing:
+    summary = np.zeros(count, SUMMARY)
+    summary["window"] = window
+    return Standing(summary, np.empty(count, LIFE))
+
+
+@compiled
+def _look(
+    lives: Records, newest: Int64Array, summaries: Records, slots: Int64Array, summary: Records, life: Records
+) -> None:
+    for i in range(len(slots)):
+        at = newest[slots[i]]
+        if at != END and summaries[at].window == summary[i].window:
+            summary[i] = summaries[at]
+        _note(life[i], lives[slots[i]])
+
+
+@compiled
+def _take(
+    lives: Records,
+    newest: Int64Array,
+    summaries: Records,
+    slots: Int64Array,
+    closed_at: Int64Array,
+    touchpoints: Records,
+    summary: Records,
+    life: Records,
+) -> None:
+    for i in range(len(slots)):
+        at = newest[slots[i]]
+        own = summaries[at if closed_at[i] == END else closed_at[i]]
+        _add_to_life(lives[slots[i]], own, touchpoints[i])
+        _add(own, touchpoints[i])
+        if summaries[at].window == summary[i].window:
+            summary[i] = summaries[at]
+        _note(life[i], lives[slots[i]])
+
+
+@compiled
+def _note(known: Any, life: Any) -> None:
+    known.first_ms = life.first_ms
+    known.first_outcome_ms = life.first_outcome_ms
+    known.last_ms = life.last_ms
+    known.last_outcome_ms = life.last_outcome_ms
+    known.touchpoints = life.touchpoints
+    known.outcome_days = life.outcome_days
+    known.active_days = life.active_days
+    known.spend_micro = life.spend_micro
+    known.refund_micro = life.refund_micro
 
 
 def life_sums(summary: Records) -> dict[str, Int64Array]:

@@ -23,39 +23,39 @@ class SummaryPool:
     """Sparse summaries by customer slot."""
 
     def __init__(self) -> None:
-        self._chains = Chains(SUMMARY)
+        self.chains = Chains(SUMMARY)
 
     @property
     def records(self) -> Records:
         """All summaries, by index."""
-        return self._chains.records
+        return self.chains.records
 
     def reserve(self, slots: int) -> None:
         """Make room for so many customers."""
-        self._chains.reserve(slots)
+        self.chains.reserve(slots)
 
     def newest(self, slots: Int64Array) -> tuple[Int64Array, Int64Array]:
         """Index of each customer's newest record and its window; -1 and NO_WINDOW where there is none."""
-        at = self._chains.newest[slots]
+        at = self.chains.newest[slots]
         return at, np.where(at == END, NO_WINDOW, self.records["window"][at])
 
     def walk(self, slots: Int64Array) -> Iterator[tuple[Int64Array, Int64Array]]:
         """Go through the chains in step, newest first: (positions in `slots`, record indexes) until all have ended."""
-        return self._chains.walk(slots)
+        return self.chains.walk(slots)
 
     def windows_of(self, slot: int) -> list[int]:
         """Indexes of one customer's records, newest first."""
-        return self._chains.of(slot)
+        return self.chains.of(slot)
 
     def push(self, slots: Int64Array, window: int) -> Int64Array:
         """Start an empty newest record for each of distinct customers; every older record is of an earlier window."""
-        made = self._chains.push(slots)
+        made = self.chains.push(slots)
         self.records["window"][made] = window
         return made
 
     def place(self, slot: int, window: int) -> int:
         """The record of one customer's window, made in its place in the chain if there was none."""
-        chains, newer = self._chains, self._last_since(slot, window + 1)
+        chains, newer = self.chains, self._last_since(slot, window + 1)
         at = int(chains.newest[slot] if newer == END else chains.older[newer])
         if at != END and self.records["window"][at] == window:
             return at
@@ -70,11 +70,11 @@ class SummaryPool:
 
     def drop_before(self, slot: int, window: int) -> Records:
         """Forget one customer's records of windows before `window`; returns them, newest first."""
-        return self.records[self._chains.cut(slot, self._last_since(slot, window))]
+        return self.records[self.chains.cut(slot, self._last_since(slot, window))]
 
     def _last_since(self, slot: int, window: int) -> int:
         """The oldest of one customer's records that is not before `window`; END if there is none."""
-        newer, at = END, int(self._chains.newest[slot])
+        newer, at = END, int(self.chains.newest[slot])
         while at != END and self.records["window"][at] >= window:
-            newer, at = at, int(self._chains.older[at])
+            newer, at = at, int(self.chains.older[at])
         return newer

@@ -12,20 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamseg.core.admission import ACCEPTED, NO_WATERMARK, Admitted, admit
+from streamseg.core.chains import END
 from streamseg.core.columns import grown, starts_of
 from streamseg.core.features import Records, step_features
 from streamseg.core.history import ClosedWindows, closed_features, closed_windows
 from streamseg.core.remembered import RememberedIds
-from streamseg.core.rows import BLANK, NEVER_MS, SUMMARY
-from streamseg.core.running import (
-    LIFE,
-    LIFE_FIELDS,
-    add_summary,
-    after_each,
-    life_after_each,
-    life_sums,
-    touchpoint_summaries,
-)
+from streamseg.core.rows import BLANK, NEVER_MS
+from streamseg.core.running import Standing, after_each, as_of_now
 from streamseg.core.scores import Float32Array
 from streamseg.core.spec import CoreSpec
 from streamseg.core.steps import Kind, Steps
@@ -134,9 +127,8 @@ class CustomerTable:
         window = self.spec.windows.index_of(int(instant_ms[0]))
         self._drop_old(who[heads], self.spec.windows.anchor(window))
         event_window = self.spec.windows.index(batch.event_ms[run])
-        one = touchpoint_summaries(batch, run, event_window, self._outcome, self.spec.windows)
         for wave in self._waves(who, event_window < window):
-            yield self._touch(batch, run[wave], who[wave], one[wave], instant_ms[wave], window)
+            yield self._touch(batch, run[wave], who[wave], event_window[wave], instant_ms[wave], window)
 
     def _waves(self, who: Int64Array, amends: NDArray[np.bool_]) -> list[Int64Array]:
         # A touchpoint of a closed window changes the fold that its customer's later rows start from: it opens a wave.
@@ -152,60 +144,39 @@ class CustomerTable:
         batch: TouchpointBatch,
         rows: Int64Array,
         who: Int64Array,
-        one: Records,
+        event_window: Int64Array,
         instant_ms: Int64Array,
         window: int,
     ) -> Steps:
-        starts = starts_of(who)
-        closed = one["window"] < window
-        for position in np.flatnonzero(closed).tolist():
-            self._amend(int(who[position]), one[position : position + 1])
-        one = np.where(closed, np.zeros(1, SUMMARY), one)
+        closed_at = np.full(len(rows), END)
+        is_closed = event_window < window
+        for position in np.flatnonzero(is_closed).tolist():
+            closed_at[position] = self._amended(int(who[position]), int(event_window[position]))
+        comes = who[~is_closed]
+        self._open(comes[starts_of(comes)], window)
+        known = after_each(
+            batch, rows, who, closed_at, window, lives=self.rows, summaries=self.summaries, spec=self.spec
+        )
+        self.rows["assessed_ms"][who] = instant_ms  # the last row of a customer wins
+        self.rows["due_ms"][who] = self.spec.windows.start_ms(window + 1)
+        return self._steps("touch", window, who, rows, instant_ms, known, self._outcome[batch.type_code[rows]])
 
-        heads = np.flatnonzero(starts)
-        customers = who[heads]
-        at, newest = self.summaries.newest(customers)
-        is_open = newest == window
-        before_heads = np.zeros(len(customers), SUMMARY)
-        before_heads[is_open] = self.summaries.records[at[is_open]]
-        before_heads["window"] = window
-        of_head = np.cumsum(starts) - 1
-        before = before_heads[of_head]
-        after = after_each(who, one, before)
-        is_outcome = self._outcome[batch.type_code[rows]]
-        life = life_after_each(who, batch.event_ms[rows], is_outcome, self.rows[who], before, after)
-
-        lasts = np.append(heads[1:], len(who)) - 1
-        fresh = ~is_open & (after["active_days"][lasts] != 0)
-        for slot, closing in zip(customers[fresh].tolist(), newest[fresh].tolist(), strict=True):
-            if closing != NO_WINDOW:
-                self.stale_chunks.add((slot, closing // CHUNK))
-        at[fresh] = self.summaries.push(customers[fresh], window)
-        kept = is_open | fresh
-        self.summaries.records[at[kept]] = after[lasts][kept]
-        for name in LIFE_FIELDS:
-            self.rows[name][customers] = life[name][lasts]
-        self.rows["assessed_ms"][customers] = instant_ms[lasts]
-        self.rows["due_ms"][customers] = self.spec.windows.start_ms(window + 1)
-        return self._steps("touch", window, who, rows, instant_ms, after, life, is_outcome)
-
-    def _amend(self, slot: int, one: Records) -> None:
-        window = int(one["window"][0])
-        head_window = int(self.summaries.newest(np.array([slot]))[1][0])
-        at = np.array([self.summaries.place(slot, window)])
-        record = self.summaries.records[at]
-        had = life_sums(record)
-        add_summary(record, one)
-        self.summaries.records[at] = record
-        life = self.rows[slot : slot + 1]
-        for name, have in life_sums(record).items():
-            life[name] += have - had[name]
-        life["last_outcome_ms"] = np.maximum(life["last_outcome_ms"], one["last_outcome_ms"])
+    def _amended(self, slot: int, window: int) -> int:
+        """The summary of a closed window that a touchpoint is about to change."""
+        newest = int(self.summaries.newest(np.array([slot]))[1][0])
         self.generation[slot] += 1
-        if window < head_window:
-            self.stale_chunks.add((slot, window // CHUNK))
-        elif window > head_window and head_window != NO_WINDOW:
-            self.stale_chunks.add((slot, head_window // CHUNK))
+        if newest != NO_WINDOW and window != newest:
+            self.stale_chunks.add((slot, min(window, newest) // CHUNK))
+        return self.summaries.place(slot, window)
+
+    def _open(self, customers: Int64Array, window: int) -> None:
+        """Make the running window's summary for each of distinct customers who have none yet."""
+        _, newest = self.summaries.newest(customers)
+        fresh = customers[newest != window]
+        closes = newest[newest != window]
+        known = closes != NO_WINDOW
+        self.stale_chunks.update(zip(fresh[known].tolist(), (closes[known] // CHUNK).tolist(), strict=True))
+        self.summaries.push(fresh, window)
 
     def _drop_old(self, customers: Int64Array, anchor: int) -> None:
         # What is older than the anchor is never folded again; of it only the latest times are still asked for.
@@ -290,16 +261,9 @@ class CustomerTable:
 
     def _silent_steps(self, kind: Kind, slots: Int64Array, instant_ms: Int64Array, row: int = -1) -> Steps:
         window = self.spec.windows.index_of(int(instant_ms[0]))
-        at, newest = self.summaries.newest(slots)
-        summary = np.zeros(len(slots), SUMMARY)
-        is_open = newest == window
-        summary[is_open] = self.summaries.records[at[is_open]]
-        summary["window"] = window
-        life = np.empty(len(slots), LIFE)
-        for name in LIFE_FIELDS:
-            life[name] = self.rows[name][slots]
+        known = as_of_now(slots, window, self.rows, self.summaries)
         none = np.zeros(len(slots), np.bool_)
-        return self._steps(kind, window, slots, np.full(len(slots), row), instant_ms, summary, life, none)
+        return self._steps(kind, window, slots, np.full(len(slots), row), instant_ms, known, none)
 
     # -- what the model reads -----------------------------------------------------------------------------------------
 
@@ -322,15 +286,15 @@ class CustomerTable:
         slot: Int64Array,
         row: Int64Array,
         instant_ms: Int64Array,
-        summary: Records,
-        life: Records,
+        known: Standing,
         is_outcome: NDArray[np.bool_],
     ) -> Steps:
+        life = known.life
         age_ms = instant_ms - life["first_ms"]
         gated = (life["touchpoints"] < self.spec.gate_touchpoints) | (age_ms < self.spec.gate_age_days * DAY_MS)
         quiet_ms = instant_ms - np.maximum(life["last_outcome_ms"], life["first_ms"])
-        x = step_features(summary, life, instant_ms, self.spec.windows)
-        return Steps(kind, window, slot, row, instant_ms, summary, x, is_outcome, gated, quiet_ms)
+        x = step_features(known.summary, life, instant_ms, self.spec.windows)
+        return Steps(kind, window, slot, row, instant_ms, known.summary, x, is_outcome, gated, quiet_ms)
 
     # -- slots and restored truth -------------------------------------------------------------------------------------
 

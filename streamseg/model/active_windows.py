@@ -12,14 +12,11 @@ import numpy as np
 
 from streamseg.core.columns import ranks, running, running_sums, starts_of
 from streamseg.core.features import Records
-from streamseg.core.rows import COUNT_LIMIT, NEVER_MS, SUMMARY
-from streamseg.core.running import LIFE, SUM_FIELDS, life_sums, touchpoint_summaries
+from streamseg.core.rows import NEVER_MS, SUMMARY
+from streamseg.core.running import LIFE, SUM_FIELDS, add_touchpoints, life_sums
 from streamseg.core.spec import CoreSpec
 from streamseg.core.windows import Int64Array
 from streamseg.model.touchpoints import Touchpoints
-
-_AT_ONCE = 65_536
-"""Touchpoints that are summed up together: a summary of each one takes 150 bytes while it is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +51,7 @@ def find_active_windows(touchpoints: Touchpoints, spec: CoreSpec) -> ActiveWindo
     customer, window = touchpoints.customer, spec.windows.index(touchpoints.event_ms)
     heads = np.flatnonzero(starts_of(customer) | starts_of(window))
     begin = np.append(heads, len(touchpoints))
-    summary = np.empty(len(heads), SUMMARY)
-    cuts = np.unique(np.append(np.searchsorted(heads, np.arange(0, len(touchpoints), _AT_ONCE)), len(heads)))
-    for start, stop in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True):
-        rows = np.arange(begin[start], begin[stop])
-        summary[start:stop] = sum_up(touchpoints, rows, window[rows], heads[start:stop] - rows[0], spec)
+    summary = sum_up(touchpoints, np.arange(len(touchpoints)), window, heads, spec)
     who, active = customer[heads], window[heads]
     lowest = int(active.min(initial=0))
     # One more than the windows there are: what is asked about may lie behind them all.
@@ -91,17 +84,10 @@ def sum_up(
     Returns:
         (G,) of `rows.SUMMARY`.
     """
-    one = touchpoint_summaries(touchpoints, rows, window, spec.outcome_by_code, spec.windows)
-    result = np.empty(len(heads), SUMMARY)
+    result = np.zeros(len(heads), SUMMARY)
     result["window"] = window[heads]
-    for name in ("spend_micro", "refund_micro", "rating_sum", "rating_count"):
-        result[name] = np.add.reduceat(one[name], heads)
-    for name in ("active_days", "outcome_days", "session_bits"):
-        result[name] = np.bitwise_or.reduceat(one[name], heads)
-    for name in ("last_ms", "last_outcome_ms"):
-        result[name] = np.maximum.reduceat(one[name], heads)
-    for name in ("types", "channels"):
-        result[name] = np.minimum(np.add.reduceat(one[name], heads, axis=0, dtype=np.int64), COUNT_LIMIT)
+    at = np.repeat(np.arange(len(heads)), np.diff(heads, append=len(rows)))
+    add_touchpoints(result, at, touchpoints, rows, spec)
     return result
 
 
