@@ -82,13 +82,9 @@ class RememberedIds:
         ends = np.cumsum(sizes)
         return [told[start:end] for start, end in zip((ends - sizes).tolist(), ends.tolist(), strict=True)]
 
-    def unpack(self, slot: int, accepted: int, told: bytes) -> None:
-        """Take up one customer's blocks, as `packed` gave them; the latest id has the sequence number `accepted`."""
-        blocks = np.frombuffer(told, IDS)
-        count = len(blocks) * BLOCK - (-accepted % BLOCK if len(blocks) else 0)
-        hashes, event_ms = blocks["hash"].reshape(-1)[:count], blocks["event_ms"].reshape(-1)[:count]
-        if count:
-            self.append(np.full(count, slot), np.arange(accepted - count + 1, accepted + 1), hashes, event_ms)
+    def unpack(self, slots: Int64Array, sizes: Int64Array, told: bytes) -> None:
+        """Take up the blocks of distinct customers who have none: `told` is what `packed` gave, `sizes` bytes each."""
+        self._chains.fill(np.repeat(slots, sizes // IDS.itemsize), np.frombuffer(told, IDS))
 
     def prune(self, slot: int, accepted: int, *, keep: int, since_ms: int) -> None:
         """Forget one customer's oldest blocks while all their ids are beyond the last `keep` and before `since_ms`."""

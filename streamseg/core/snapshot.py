@@ -17,10 +17,13 @@ from streamseg.core.features import Records
 from streamseg.core.remembered import BLOCK
 from streamseg.core.rows import CUSTOMER, NEVER_MS, ROW_VERSION, SUMMARY
 from streamseg.core.table import CHUNK, CustomerTable
+from streamseg.core.windows import Int64Array
 from streamseg.errors import InvariantError
 
 _CUSTOMER_KEY: Final = b"c"
 _CHUNK_KEY: Final = b"w"
+_ID_AT: Final = {_CUSTOMER_KEY: 1, _CHUNK_KEY: 9}
+"""Where the customer id begins in a key."""
 _HEADER: Final = struct.Struct("<BI")  # version, crc32 of what follows
 _NONE, _ONE = bytes([0]), bytes([1])
 """How many newest summaries follow."""
@@ -102,25 +105,33 @@ def restore(table: CustomerTable, rows: Mapping[bytes, bytes], *, watermark_ms: 
         InvariantError: If a row is corrupt or of another version.
     """
     table.watermark_ms = watermark_ms
-    summaries: dict[int, list[Records]] = {}
+    told: dict[bytes, list[bytes]] = {_CUSTOMER_KEY: [], _CHUNK_KEY: []}
+    whose: dict[bytes, list[int]] = {_CUSTOMER_KEY: [], _CHUNK_KEY: []}
     for key, value in rows.items():
-        if key[:1] == _CUSTOMER_KEY:
-            payload = unseal(key, value)
-            slot = table.slot(key[1:])
-            table.rows[slot] = np.frombuffer(payload, CUSTOMER, 1)[0]
-            at = CUSTOMER.itemsize + 1
-            newest = np.frombuffer(payload, SUMMARY, payload[at - 1], at)
-            summaries.setdefault(slot, []).append(newest)
-            table.remembered.unpack(slot, int(table.rows["accepted"][slot]), payload[at + newest.nbytes :])
-        elif key[:1] == _CHUNK_KEY:
-            slot = table.slot(key[1 + _CHUNK_NUMBER.size :])
-            summaries.setdefault(slot, []).append(np.frombuffer(unseal(key, value), SUMMARY))
-    for slot, parts in summaries.items():
-        records = np.concatenate(parts)
-        for record in records[np.argsort(records["window"])]:
-            made = table.summaries.push(np.array([slot]), int(record["window"]))
-            table.summaries.records[made] = record
+        kind = key[:1]
+        if kind in told:
+            told[kind].append(unseal(key, value))
+            whose[kind].append(table.slot(key[_ID_AT[kind] :]))
+    newest, newest_slots = _take_up_customers(table, np.array(whose[_CUSTOMER_KEY], np.int64), told[_CUSTOMER_KEY])
+    chunks = told[_CHUNK_KEY]
+    sizes = np.array([len(payload) for payload in chunks], np.int64) // SUMMARY.itemsize
+    closed_slots = np.repeat(np.array(whose[_CHUNK_KEY], np.int64), sizes)
+    closed = np.frombuffer(b"".join(chunks), SUMMARY)
+    table.summaries.fill(np.concatenate([newest_slots, closed_slots]), np.concatenate([newest, closed]))
     _resume_sweep(table, swept_ms)
+
+
+def _take_up_customers(table: CustomerTable, slots: Int64Array, payloads: list[bytes]) -> tuple[Records, Int64Array]:
+    """Lives, decisions and ids; leaves the newest summaries and whose they are."""
+    flag, ids = CUSTOMER.itemsize, CUSTOMER.itemsize + 1
+    table.rows[slots] = np.frombuffer(b"".join([payload[:flag] for payload in payloads]), CUSTOMER)
+    has_newest = np.array([payload[flag] for payload in payloads], np.int64)
+    ends = (ids + has_newest * SUMMARY.itemsize).tolist()
+    newest = b"".join([payload[ids:end] for payload, end in zip(payloads, ends, strict=True)])
+    blocks = [payload[end:] for payload, end in zip(payloads, ends, strict=True)]
+    sizes = np.array([len(block) for block in blocks], np.int64)
+    table.remembered.unpack(slots, sizes, b"".join(blocks))
+    return np.frombuffer(newest, SUMMARY), slots[has_newest == 1]
 
 
 def _resume_sweep(table: CustomerTable, swept_ms: int) -> None:
