@@ -57,7 +57,7 @@ class Chains:
         return made
 
     def fill(self, slots: Int64Array, records: Records) -> None:
-        """Give customers who have none their chains: `records` stand customer by customer, each from oldest to newest."""
+        """Give customers who have none their chains: `records` stand by customer, each's from oldest to newest."""
         made = self.take(len(slots))
         self.records[made] = records
         self.older[made] = np.where(starts_of(slots), END, np.roll(made, 1))

@@ -15,15 +15,13 @@ import numpy as np
 
 from streamseg.core.features import Records
 from streamseg.core.remembered import BLOCK
-from streamseg.core.rows import CUSTOMER, NEVER_MS, ROW_VERSION, SUMMARY
+from streamseg.core.rows import CUSTOMER, ROW_VERSION, SUMMARY
 from streamseg.core.table import CHUNK, CustomerTable
 from streamseg.core.windows import Int64Array
 from streamseg.errors import InvariantError
 
 _CUSTOMER_KEY: Final = b"c"
 _CHUNK_KEY: Final = b"w"
-_ID_AT: Final = {_CUSTOMER_KEY: 1, _CHUNK_KEY: 9}
-"""Where the customer id begins in a key."""
 _HEADER: Final = struct.Struct("<BI")  # version, crc32 of what follows
 _NONE, _ONE = bytes([0]), bytes([1])
 """How many newest summaries follow."""
@@ -105,38 +103,31 @@ def restore(table: CustomerTable, rows: Mapping[bytes, bytes], *, watermark_ms: 
         InvariantError: If a row is corrupt or of another version.
     """
     table.watermark_ms = watermark_ms
-    told: dict[bytes, list[bytes]] = {_CUSTOMER_KEY: [], _CHUNK_KEY: []}
-    whose: dict[bytes, list[int]] = {_CUSTOMER_KEY: [], _CHUNK_KEY: []}
-    for key, value in rows.items():
-        kind = key[:1]
-        if kind in told:
-            told[kind].append(unseal(key, value))
-            whose[kind].append(table.slot(key[_ID_AT[kind] :]))
-    newest, newest_slots = _take_up_customers(table, np.array(whose[_CUSTOMER_KEY], np.int64), told[_CUSTOMER_KEY])
-    chunks = told[_CHUNK_KEY]
-    sizes = np.array([len(payload) for payload in chunks], np.int64) // SUMMARY.itemsize
-    closed_slots = np.repeat(np.array(whose[_CHUNK_KEY], np.int64), sizes)
-    closed = np.frombuffer(b"".join(chunks), SUMMARY)
-    table.summaries.fill(np.concatenate([newest_slots, closed_slots]), np.concatenate([newest, closed]))
-    _resume_sweep(table, swept_ms)
+    customers = [key for key in rows if key[:1] == _CUSTOMER_KEY]
+    chunks = [key for key in rows if key[:1] == _CHUNK_KEY]
+    newest, newest_slots = _take_up_customers(table, customers, [unseal(key, rows[key]) for key in customers])
+    closed = [unseal(key, rows[key]) for key in chunks]
+    owners = np.array([table.slot(key[1 + _CHUNK_NUMBER.size :]) for key in chunks], np.int64)
+    closed_slots = np.repeat(owners, _sizes(closed) // SUMMARY.itemsize)
+    table.summaries.fill(
+        np.concatenate([newest_slots, closed_slots]),
+        np.concatenate([newest, np.frombuffer(b"".join(closed), SUMMARY)]),
+    )
+    table.resume_sweep(swept_ms)
 
 
-def _take_up_customers(table: CustomerTable, slots: Int64Array, payloads: list[bytes]) -> tuple[Records, Int64Array]:
-    """Lives, decisions and ids; leaves the newest summaries and whose they are."""
-    flag, ids = CUSTOMER.itemsize, CUSTOMER.itemsize + 1
+def _take_up_customers(table: CustomerTable, keys: list[bytes], payloads: list[bytes]) -> tuple[Records, Int64Array]:
+    """Take up lives, decisions and ids; gives the newest summaries, and the slots of their customers."""
+    slots = np.array([table.slot(key[1:]) for key in keys], np.int64)
+    flag, rest = CUSTOMER.itemsize, CUSTOMER.itemsize + 1
     table.rows[slots] = np.frombuffer(b"".join([payload[:flag] for payload in payloads]), CUSTOMER)
     has_newest = np.array([payload[flag] for payload in payloads], np.int64)
-    ends = (ids + has_newest * SUMMARY.itemsize).tolist()
-    newest = b"".join([payload[ids:end] for payload, end in zip(payloads, ends, strict=True)])
-    blocks = [payload[end:] for payload, end in zip(payloads, ends, strict=True)]
-    sizes = np.array([len(block) for block in blocks], np.int64)
-    table.remembered.unpack(slots, sizes, b"".join(blocks))
+    ids_at = (rest + has_newest * SUMMARY.itemsize).tolist()
+    newest = b"".join([payload[rest:at] for payload, at in zip(payloads, ids_at, strict=True)])
+    ids = [payload[at:] for payload, at in zip(payloads, ids_at, strict=True)]
+    table.remembered.unpack(slots, _sizes(ids), b"".join(ids))
     return np.frombuffer(newest, SUMMARY), slots[has_newest == 1]
 
 
-def _resume_sweep(table: CustomerTable, swept_ms: int) -> None:
-    # A sweep that said nothing wrote no row, so a customer's own due time may lie before what the partition has swept.
-    slots = np.arange(len(table))
-    due_ms = table.rows["due_ms"][slots]
-    behind = slots[(due_ms <= swept_ms) & (due_ms != NEVER_MS)]
-    table.rows["due_ms"][behind] = table.next_due_ms(behind, np.full(len(behind), swept_ms))
+def _sizes(payloads: list[bytes]) -> Int64Array:
+    return np.array([len(payload) for payload in payloads], np.int64)
