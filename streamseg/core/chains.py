@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
-from streamseg.core.columns import grown
+from streamseg.core.columns import grown, starts_of
 from streamseg.core.features import Records
 from streamseg.core.windows import Int64Array
 
@@ -57,13 +56,20 @@ class Chains:
         self.newest[slots] = made
         return made
 
+    def fill(self, slots: Int64Array, records: Records) -> None:
+        """Give customers who have none their chains: `records` stand by customer, each's from oldest to newest."""
+        made = self.take(len(slots))
+        self.records[made] = records
+        self.older[made] = np.where(starts_of(slots), END, np.roll(made, 1))
+        self.newest[slots] = made  # the last of a customer wins
+
     def take(self, count: int) -> Int64Array:
         """Records that are in no chain yet, all zero."""
         reused = [self._free.pop() for _ in range(min(count, len(self._free)))]
         fresh = count - len(reused)
         self.records = grown(self.records, self._used + fresh, 0)
         self.older = grown(self.older, self._used + fresh, END)
-        taken: NDArray[np.int64] = np.array([*reused, *range(self._used, self._used + fresh)], np.int64)
+        taken = np.concatenate([np.array(reused, np.int64), np.arange(self._used, self._used + fresh)])
         self._used += fresh
         self.records[taken] = 0
         return taken

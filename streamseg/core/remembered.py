@@ -31,7 +31,7 @@ class RememberedIds:
         self.chains.reserve(slots)
 
     def spare(self, count: int) -> Int64Array:
-        """Indexes of at least `count` blocks that are in no chain; say with `use` how many of the first ones now are."""
+        """Indexes of at least `count` blocks in no chain; say with `use` how many of the first ones now are."""
         missing = max(count - len(self._spare), 0)
         self._spare = np.concatenate([self._spare, self.chains.take(missing)])
         return self._spare
@@ -53,11 +53,9 @@ class RememberedIds:
         ends = np.cumsum(sizes)
         return [told[start:end] for start, end in zip((ends - sizes).tolist(), ends.tolist(), strict=True)]
 
-    def unpack(self, slot: int, accepted: int, told: bytes) -> None:
-        """Take up one customer's blocks, as `packed` gave them; the latest id has the sequence number `accepted`."""
-        for block in np.frombuffer(told, IDS):
-            at = self.chains.push(np.array([slot]))
-            self.chains.records[at] = block
+    def unpack(self, slots: Int64Array, sizes: Int64Array, told: bytes) -> None:
+        """Take up the blocks of distinct customers who have none: `told` is what `packed` gave, `sizes` bytes each."""
+        self.chains.fill(np.repeat(slots, sizes // IDS.itemsize), np.frombuffer(told, IDS))
 
     def prune(self, slot: int, accepted: int, *, keep: int, since_ms: int) -> None:
         """Forget one customer's oldest blocks while all their ids are beyond the last `keep` and before `since_ms`."""

@@ -15,8 +15,9 @@ import numpy as np
 
 from streamseg.core.features import Records
 from streamseg.core.remembered import BLOCK
-from streamseg.core.rows import CUSTOMER, NEVER_MS, ROW_VERSION, SUMMARY
+from streamseg.core.rows import CUSTOMER, ROW_VERSION, SUMMARY
 from streamseg.core.table import CHUNK, CustomerTable
+from streamseg.core.windows import Int64Array
 from streamseg.errors import InvariantError
 
 _CUSTOMER_KEY: Final = b"c"
@@ -102,30 +103,31 @@ def restore(table: CustomerTable, rows: Mapping[bytes, bytes], *, watermark_ms: 
         InvariantError: If a row is corrupt or of another version.
     """
     table.watermark_ms = watermark_ms
-    summaries: dict[int, list[Records]] = {}
-    for key, value in rows.items():
-        if key[:1] == _CUSTOMER_KEY:
-            payload = unseal(key, value)
-            slot = table.slot(key[1:])
-            table.rows[slot] = np.frombuffer(payload, CUSTOMER, 1)[0]
-            at = CUSTOMER.itemsize + 1
-            newest = np.frombuffer(payload, SUMMARY, payload[at - 1], at)
-            summaries.setdefault(slot, []).append(newest)
-            table.remembered.unpack(slot, int(table.rows["accepted"][slot]), payload[at + newest.nbytes :])
-        elif key[:1] == _CHUNK_KEY:
-            slot = table.slot(key[1 + _CHUNK_NUMBER.size :])
-            summaries.setdefault(slot, []).append(np.frombuffer(unseal(key, value), SUMMARY))
-    for slot, parts in summaries.items():
-        records = np.concatenate(parts)
-        for record in records[np.argsort(records["window"])]:
-            made = table.summaries.push(np.array([slot]), int(record["window"]))
-            table.summaries.records[made] = record
-    _resume_sweep(table, swept_ms)
+    customers = [key for key in rows if key[:1] == _CUSTOMER_KEY]
+    chunks = [key for key in rows if key[:1] == _CHUNK_KEY]
+    newest, newest_slots = _take_up_customers(table, customers, [unseal(key, rows[key]) for key in customers])
+    closed = [unseal(key, rows[key]) for key in chunks]
+    owners = np.array([table.slot(key[1 + _CHUNK_NUMBER.size :]) for key in chunks], np.int64)
+    closed_slots = np.repeat(owners, _sizes(closed) // SUMMARY.itemsize)
+    table.summaries.fill(
+        np.concatenate([newest_slots, closed_slots]),
+        np.concatenate([newest, np.frombuffer(b"".join(closed), SUMMARY)]),
+    )
+    table.resume_sweep(swept_ms)
 
 
-def _resume_sweep(table: CustomerTable, swept_ms: int) -> None:
-    # A sweep that said nothing wrote no row, so a customer's own due time may lie before what the partition has swept.
-    slots = np.arange(len(table))
-    due_ms = table.rows["due_ms"][slots]
-    behind = slots[(due_ms <= swept_ms) & (due_ms != NEVER_MS)]
-    table.rows["due_ms"][behind] = table.next_due_ms(behind, np.full(len(behind), swept_ms))
+def _take_up_customers(table: CustomerTable, keys: list[bytes], payloads: list[bytes]) -> tuple[Records, Int64Array]:
+    """Take up lives, decisions and ids; gives the newest summaries, and the slots of their customers."""
+    slots = np.array([table.slot(key[1:]) for key in keys], np.int64)
+    flag, rest = CUSTOMER.itemsize, CUSTOMER.itemsize + 1
+    table.rows[slots] = np.frombuffer(b"".join([payload[:flag] for payload in payloads]), CUSTOMER)
+    has_newest = np.array([payload[flag] for payload in payloads], np.int64)
+    ids_at = (rest + has_newest * SUMMARY.itemsize).tolist()
+    newest = b"".join([payload[rest:at] for payload, at in zip(payloads, ids_at, strict=True)])
+    ids = [payload[at:] for payload, at in zip(payloads, ids_at, strict=True)]
+    table.remembered.unpack(slots, _sizes(ids), b"".join(ids))
+    return np.frombuffer(newest, SUMMARY), slots[has_newest == 1]
+
+
+def _sizes(payloads: list[bytes]) -> Int64Array:
+    return np.array([len(payload) for payload in payloads], np.int64)

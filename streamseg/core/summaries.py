@@ -53,6 +53,11 @@ class SummaryPool:
         self.records["window"][made] = window
         return made
 
+    def fill(self, slots: Int64Array, records: Records) -> None:
+        """Take up the (R,) summaries of customers who have none, in any order; `slots` says whose each is."""
+        order = np.lexsort((records["window"], slots))
+        self.chains.fill(slots[order], records[order])
+
     def place(self, slot: int, window: int) -> int:
         """The record of one customer's window, made in its place in the chain if there was none."""
         chains, newer = self.chains, self._last_since(slot, window + 1)

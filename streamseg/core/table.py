@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from streamseg.core.admission import ACCEPTED, NO_WATERMARK, Admitted, admit
 from streamseg.core.chains import END
 from streamseg.core.columns import grown, starts_of
+from streamseg.core.due import DueCounts
 from streamseg.core.features import Records, step_features
 from streamseg.core.history import ClosedWindows, closed_features, closed_windows
 from streamseg.core.remembered import RememberedIds
@@ -49,6 +50,7 @@ class CustomerTable:
         self._slot_of: dict[bytes, int] = {}
         self._dropped_before = np.zeros(64, np.int64)
         self._outcome = spec.outcome_by_code
+        self._due = DueCounts()
         self._due_queue = np.empty(0, np.int64)
         self._due_ms = 0
 
@@ -158,7 +160,8 @@ class CustomerTable:
             batch, rows, who, closed_at, window, lives=self.rows, summaries=self.summaries, spec=self.spec
         )
         self.rows["assessed_ms"][who] = instant_ms  # the last row of a customer wins
-        self.rows["due_ms"][who] = self.spec.windows.start_ms(window + 1)
+        customers = who[starts_of(who)]
+        self._fall_due(customers, np.full(len(customers), self.spec.windows.start_ms(window + 1)))
         return self._steps("touch", window, who, rows, instant_ms, known, self._outcome[batch.type_code[rows]])
 
     def _amended(self, slot: int, window: int) -> int:
@@ -195,6 +198,7 @@ class CustomerTable:
         windows = self.summaries.drop_before(slot, int(np.iinfo(np.int64).max))["window"]
         self.stale_chunks.update((slot, int(window) // CHUNK) for window in windows)
         accepted = self.rows["accepted"][slot]
+        self._fall_due(np.array([slot]), np.array([NEVER_MS]))
         self.rows[slot] = BLANK
         self.rows["accepted"][slot] = accepted
         self.rows["withdrawn"][slot] = 1
@@ -204,18 +208,17 @@ class CustomerTable:
 
     def backlog(self) -> int:
         """Customers who are due at a boundary that the watermark has passed and who were not yet looked at."""
-        return int(np.count_nonzero(self.rows["due_ms"][: len(self)] <= self.watermark_ms))
+        return self._due.until(self.watermark_ms)
 
     def sweep(self, limit: int, *, model_key: int) -> Iterator[Steps]:
         """Look at up to `limit` due customers, earliest boundary first; yields steps as `observe` does."""
         left = limit
         while left > 0:
             if not len(self._due_queue):
-                due = self.rows["due_ms"][: len(self)]
-                self._due_ms = int(due.min(initial=NEVER_MS))
+                self._due_ms = self._due.earliest_ms
                 if self._due_ms > self.watermark_ms:
                     return
-                self._due_queue = np.flatnonzero(due == self._due_ms)
+                self._due_queue = np.flatnonzero(self.rows["due_ms"][: len(self)] == self._due_ms)
             slots, self._due_queue = self._due_queue[:left], self._due_queue[left:]
             slots = slots[self.rows["due_ms"][slots] == self._due_ms]  # others were overtaken by a touchpoint
             left -= len(slots)
@@ -226,9 +229,8 @@ class CustomerTable:
         """The latest boundary at which every customer was looked at; NO_WATERMARK before the first."""
         if self.watermark_ms == NO_WATERMARK:
             return NO_WATERMARK
-        due_ms = int(self.rows["due_ms"][: len(self)].min(initial=NEVER_MS))
         windows = self.spec.windows
-        return windows.start_ms(windows.index_of(min(due_ms - 1, self.watermark_ms)))
+        return windows.start_ms(windows.index_of(min(self._due.earliest_ms - 1, self.watermark_ms)))
 
     def next_due_ms(self, slots: Int64Array, after_ms: Int64Array) -> Int64Array:
         """The first boundary after an instant, or NEVER_MS once a customer was silent for too many windows."""
@@ -250,7 +252,24 @@ class CustomerTable:
             due_ms = int(due[pending].min())
             slots = customers[pending & (due == due_ms)]
             yield self._silent_steps("silence", slots, np.full(len(slots), due_ms))
-            self.rows["due_ms"][slots] = self.next_due_ms(slots, np.full(len(slots), due_ms))
+            self._fall_due(slots, self.next_due_ms(slots, np.full(len(slots), due_ms)))
+
+    def resume_sweep(self, swept_ms: int) -> None:
+        """Count who is due, from rows that were restored; what lies before `swept_ms` the partition has looked at.
+
+        A sweep that said nothing wrote no row, so a customer's own due time may lie before it.
+        """
+        slots = np.arange(len(self))
+        due_ms = self.rows["due_ms"][slots]
+        behind = (due_ms <= swept_ms) & (due_ms != NEVER_MS)
+        due_ms[behind] = self.next_due_ms(slots[behind], np.full(int(behind.sum()), swept_ms))
+        self.rows["due_ms"][slots] = due_ms
+        self._due.move(due_ms[:0], due_ms)
+
+    def _fall_due(self, slots: Int64Array, due_ms: Int64Array) -> None:
+        """Write when silence is looked at next, for distinct customers."""
+        self._due.move(self.rows["due_ms"][slots], due_ms)
+        self.rows["due_ms"][slots] = due_ms
 
     def _reconcile(self, customers: Int64Array) -> Iterator[Steps]:
         instant_ms = self.rows["assessed_ms"][customers]
