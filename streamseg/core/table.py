@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from streamseg.core.admission import ACCEPTED, NO_WATERMARK, Admitted, admit
 from streamseg.core.chains import END
 from streamseg.core.columns import grown, starts_of
+from streamseg.core.decide import LAPSED
 from streamseg.core.due import DueCounts
 from streamseg.core.features import Records, step_features
 from streamseg.core.history import ClosedWindows, closed_features, closed_windows
@@ -87,6 +88,14 @@ class CustomerTable:
         """
         rows = np.flatnonzero(admitted.status == ACCEPTED)
         for run in self._runs(batch, slots, admitted, rows):
+            first = int(run[0])
+            boundary_ms = self.spec.windows.start_of(int(admitted.after_ms[first]))
+            # A few who are due are looked at together, and not each alone before his next row: as many as there are
+            # touchpoints at hand, so that no small batch waits. The first row's customer came before the boundary passed.
+            if 0 < self._due.until(boundary_ms) <= len(batch):
+                due = np.flatnonzero(self.rows["due_ms"][: len(self)] <= boundary_ms)
+                due = due[due != slots[first]]
+                yield from self._overdue(due, np.full(len(due), boundary_ms), model_key)
             yield from self._observe_run(batch, slots, admitted, run, model_key)
 
     def _runs(
@@ -161,7 +170,8 @@ class CustomerTable:
         )
         self.rows["assessed_ms"][who] = instant_ms  # the last row of a customer wins
         customers = who[starts_of(who)]
-        self._fall_due(customers, np.full(len(customers), self.spec.windows.start_ms(window + 1)))
+        next_ms = np.full(len(customers), self.spec.windows.start_ms(window + 1))
+        self._fall_due(customers, np.where(self._may_be_scored(customers), next_ms, NEVER_MS))
         return self._steps("touch", window, who, rows, instant_ms, known, self._outcome[batch.type_code[rows]])
 
     def _amended(self, slot: int, window: int) -> int:
@@ -233,11 +243,20 @@ class CustomerTable:
         return windows.start_ms(windows.index_of(min(self._due.earliest_ms - 1, self.watermark_ms)))
 
     def next_due_ms(self, slots: Int64Array, after_ms: Int64Array) -> Int64Array:
-        """The first boundary after an instant, or NEVER_MS once a customer was silent for too many windows."""
+        """The first boundary after an instant, or NEVER_MS where more silence can say nothing new.
+
+        Of who has lapsed, of who was silent for too many windows, and of whom too little is known to be scored ever.
+        """
         windows = self.spec.windows
         window = windows.index(after_ms) + 1
         limit = windows.index(self.rows["last_ms"][slots]) + self.spec.silent_windows
-        return np.where(window <= limit, windows.origin_ms + window * windows.length_ms, NEVER_MS)
+        matters = (window <= limit) & (self.rows["stage"][slots] != LAPSED) & self._may_be_scored(slots)
+        return np.where(matters, windows.origin_ms + window * windows.length_ms, NEVER_MS)
+
+    def _may_be_scored(self, slots: Int64Array) -> NDArray[np.bool_]:
+        # Silence makes a customer older, but brings no touchpoints.
+        enough: NDArray[np.bool_] = self.rows["touchpoints"][slots] >= self.spec.gate_touchpoints
+        return enough
 
     def _overdue(self, customers: Int64Array, until_ms: Int64Array, model_key: int) -> Iterator[Steps]:
         """What lies before each (distinct) customer's next row: the change of model, then every boundary due."""

@@ -59,6 +59,10 @@ class WindowSpec:
         """First millisecond of a window."""
         return self.origin_ms + window * self.length_ms
 
+    def start_of(self, instant_ms: int) -> int:
+        """First millisecond of the window that holds an instant."""
+        return self.start_ms(self.index_of(instant_ms))
+
     def anchor(self, window: int) -> int:
         """The window at which the fold that precedes `window` starts from zero: 26 to 51 windows earlier."""
         return BLOCK * (window // BLOCK - 1)
