@@ -67,7 +67,7 @@ class Chains:
         """Records that are in no chain yet, all zero."""
         reused = [self._free.pop() for _ in range(min(count, len(self._free)))]
         fresh = count - len(reused)
-        self.records = grown(self.records, self._used + fresh, 0)
+        self.records = grown(self.records, self._used + fresh)
         self.older = grown(self.older, self._used + fresh, END)
         taken = np.concatenate([np.array(reused, np.int64), np.arange(self._used, self._used + fresh)])
         self._used += fresh

@@ -67,11 +67,13 @@ def running(operator: np.ufunc, values: NDArray[Any], rank: Int64Array) -> NDArr
     return result
 
 
-def grown(array: NDArray[Any], size: int, fill: Any) -> NDArray[Any]:
-    """The array with room for `size` first-axis items, at least doubled; new items hold `fill`."""
+def grown(array: NDArray[Any], size: int, fill: Any = None) -> NDArray[Any]:
+    """The array with room for `size` first-axis items, at least a quarter larger; new items hold `fill`, or zeros."""
     if size <= len(array):
         return array
-    larger = np.empty((max(size, 2 * len(array)), *array.shape[1:]), array.dtype)
+    # Zeros take no memory before they are written to.
+    larger = np.zeros((max(size, len(array) * 5 // 4), *array.shape[1:]), array.dtype)
     larger[: len(array)] = array
-    larger[len(array) :] = fill
+    if fill is not None:
+        larger[len(array) :] = fill
     return larger

@@ -354,7 +354,7 @@ class CustomerTable:
     def _reserve(self, size: int) -> None:
         if size > len(self.rows):
             self.rows = grown(self.rows, size, BLANK)
-            self.generation = grown(self.generation, size, 0)
-            self._dropped_before = grown(self._dropped_before, size, 0)
+            self.generation = grown(self.generation, size)
+            self._dropped_before = grown(self._dropped_before, size)
             self.summaries.reserve(len(self.rows))
             self.remembered.reserve(len(self.rows))

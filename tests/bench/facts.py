@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -84,8 +84,13 @@ class WatchedScorer(ModelScorer):
 
 def batches(place: Place) -> Iterator[tuple[int, list[FileRecord]]]:
     """The load cut as the worker takes it, partition by partition; each with the number of its partition."""
+    return shared_out(jsonl.read(place.load, chunk=PARTITIONS * place.max_batch))
+
+
+def shared_out(chunks: Iterable[list[FileRecord]]) -> Iterator[tuple[int, list[FileRecord]]]:
+    """The shares of the partitions in each chunk; each with the number of its partition."""
     taken = [0] * PARTITIONS
-    for chunk in jsonl.read(place.load, chunk=PARTITIONS * place.max_batch):
+    for chunk in chunks:
         shares: list[list[FileRecord]] = [[] for _ in taken]
         for record in chunk:
             partition = partition_of(record.key, PARTITIONS)
@@ -94,10 +99,10 @@ def batches(place: Place) -> Iterator[tuple[int, list[FileRecord]]]:
         yield from ((partition, share) for partition, share in enumerate(shares) if share)
 
 
-def pipelines(scorer: ModelScorer) -> list[Pipeline]:
-    """One for each partition."""
+def pipelines(scorer: ModelScorer, spec: CoreSpec | None = None) -> list[Pipeline]:
+    """One for each partition; without `spec` by the default rules."""
     # No record has an append time in a file.
-    rules = Rules(limits=DecodeLimits(allowed_skew_ms=None))
+    rules = Rules(spec=spec or CoreSpec(), limits=DecodeLimits(allowed_skew_ms=None))
     return [Pipeline(rules, scorer, partition=number) for number in range(PARTITIONS)]
 
 

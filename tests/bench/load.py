@@ -34,6 +34,8 @@ class Load:
     hidden: int = 64
     """Units of the model."""
     seed: int = 11
+    start_ms: int = LOAD_START_MS
+    """Event time of the first touchpoint, about."""
 
     def lines(self) -> Iterator[bytes]:
         """The touchpoints as they arrive: 5 % out of order, 1 % repeated, 0.1 % that can't be decoded."""
@@ -41,7 +43,7 @@ class Load:
             seed=self.seed,
             customers=self.customers,
             events=self.touchpoints,
-            start_ms=LOAD_START_MS,
+            start_ms=self.start_ms,
             days=7 * self.weeks,
             zipf_exponent=1.0,
             out_of_order_share=0.05,

@@ -11,7 +11,7 @@ from streamseg.core.scores import Float32Array
 from streamseg.core.table import CustomerTable
 from tests.oracle.fake_scorer import FakeScorer
 from tests.oracle.partition import ProgramPartition
-from tests.oracle.streams import Move, move_lists, render
+from tests.oracle.streams import DAY, Move, move_lists, render
 
 
 @given(moves=move_lists(), size=st.integers(1, 12))
@@ -29,6 +29,22 @@ def test_a_cached_fold_equals_one_from_zeros(moves: list[Move], size: int) -> No
             assert [state.tobytes() for state in cached] == [
                 from_zeros(table, slot, window, scorer).tobytes() for slot in slots.tolist()
             ]
+
+
+def test_states_that_nobody_asks_for_make_room_and_come_back_the_same() -> None:
+    scorer = FakeScorer()
+    program, cache = ProgramPartition(scorer), FoldCache(scorer)
+    table = program.pipeline.table
+    for record in render([Move(customer=f"c{day}", forward=DAY) for day in range(100)]):
+        program.feed([record])
+        window = table.spec.windows.index_of(table.watermark_ms)
+        cache.states(table, np.array([len(table) - 1]), window)
+    assert len(cache) < 25
+    slots = np.arange(len(table))
+    assert [state.tobytes() for state in cache.states(table, slots, window)] == [
+        from_zeros(table, slot, window, scorer).tobytes() for slot in slots.tolist()
+    ]
+    assert len(cache) == len(table)
 
 
 def from_zeros(table: CustomerTable, slot: int, window: int, scorer: FakeScorer) -> Float32Array:

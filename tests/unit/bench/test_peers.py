@@ -42,7 +42,7 @@ def test_a_peer_reads_and_scores_what_the_worker_does(kind: type[TorchModel] | t
     blend = a_blend("lstm")
     blend.networks[0].scale_by(torch.from_numpy(some_rows(200, 0)[1]))
     scorer = scorer_of(blend, CALIBRATION)
-    table, folds, model = CustomerTable(CoreSpec()), FoldCache(scorer), kind(scorer)
+    table, folds, model = CustomerTable(CoreSpec(gate_touchpoints=0, gate_age_days=0)), FoldCache(scorer), kind(scorer)
     kept: dict[bytes, Kept] = {}
     risks, scored = [], []
     for record in records():

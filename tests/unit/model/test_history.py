@@ -256,7 +256,7 @@ def test_scores_of_a_history_are_those_of_the_workers_path_to_the_bit(
     asked_of = [history.customer_ids[who] for who in asked.customer.tolist()]
     expected = dict(zip(zip(asked_of, asked.instant_ms.tolist(), strict=True), found, strict=True))
 
-    table, folds = CustomerTable(SPEC), FoldCache(scorer)
+    table, folds = CustomerTable(replace(SPEC, gate_touchpoints=0, gate_age_days=0)), FoldCache(scorer)
     scored: dict[tuple[bytes, int], list[float]] = {}
 
     def serve(asked: Iterator[Steps]) -> None:

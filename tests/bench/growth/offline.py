@@ -1,0 +1,125 @@
+"""What needs no Kafka: the pipeline over customers, windows and batches, the memory of a customer, and the restore.
+
+Arrives: the place, what to measure and at which setting. Leaves: one number as JSON, from a process of its own.
+`python -m tests.bench.growth.offline customers 1000000`
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import pickle
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from streamseg.core.spec import CoreSpec
+from streamseg.core.windows import WindowSpec
+from streamseg.datasets import jsonl
+from streamseg.datasets.jsonl import FileRecord
+from streamseg.kafka.processed import decode, process
+from streamseg.partition_row import Position
+from streamseg.pipeline import Pipeline
+from tests.bench.facts import SWEEP_SLICE, artifact_of, batches, pipelines, shared_out
+from tests.bench.growth.shop import Settled, next_lines, settle
+from tests.bench.place import Place
+from tests.bench.running import WARM_UP_SHARE
+from tests.faults.cluster import PARTITIONS
+
+USUAL_CUSTOMERS = 10_000
+"""Where something else than their number is varied."""
+
+
+def customers(place: Place, count: int) -> float:
+    """Touchpoints a second with so many customers in the tables."""
+    return _rate(place, count, CoreSpec(), place.max_batch)
+
+
+def windows(place: Place, days: int) -> float:
+    """Touchpoints a second with windows of so many days; the weights are those for weeks: other scores, equal work."""
+    return _rate(place, USUAL_CUSTOMERS, CoreSpec(windows=WindowSpec(length_days=days)), place.max_batch)
+
+
+def batch(place: Place, records: int) -> float:
+    """Touchpoints a second with so many records of a partition at once."""
+    return _rate(place, USUAL_CUSTOMERS, CoreSpec(), records)
+
+
+def memory(place: Place, _: int) -> float:
+    """Bytes by which the process grew for each customer, over the whole load, everything counted."""
+    scorer = artifact_of(place).scorer
+    # What a process has before its first customer: the libraries, and what one batch needs for a while.
+    _process(pipelines(scorer)[0], next(batches(place))[1])
+    gc.collect()
+    before_bytes, lines = _resident_bytes(), pipelines(scorer)
+    for partition, records in batches(place):
+        _process(lines[partition], records)
+        while lines[partition].backlog:
+            _process(lines[partition], ())
+    gc.collect()
+    return (_resident_bytes() - before_bytes) / sum(len(pipeline.table) for pipeline in lines)
+
+
+def restore(place: Place, count: int) -> float:
+    """Customers a second, from the last values of the changelog's keys to tables."""
+    lines = pipelines(artifact_of(place).scorer)
+    shares = settled_of(place, CoreSpec()).shares(count)
+    since = time.perf_counter()
+    _restore(lines, shares)
+    return count / (time.perf_counter() - since)
+
+
+def settled_of(place: Place, spec: CoreSpec) -> Settled:
+    """The shop after its history, made once for each length of windows."""
+    kept = place.model.with_name(f"settled-{spec.windows.length_days}.pickle")
+    if not kept.exists():
+        kept.write_bytes(pickle.dumps(settle(artifact_of(place).scorer, spec)))
+    settled: Settled = pickle.loads(kept.read_bytes())
+    return settled
+
+
+def _rate(place: Place, count: int, spec: CoreSpec, most_records: int) -> float:
+    lines = pipelines(artifact_of(place).scorer, spec)
+    _restore(lines, settled_of(place, spec).shares(count))
+    # All of them are made beforehand: to make them between two batches would clear the caches.
+    records = list(jsonl.records(next_lines(place.touchpoints, count)))
+    taken, measured, seconds = 0, 0, 0.0
+    for partition, share in shared_out(jsonl.chunked(iter(records), PARTITIONS * most_records)):
+        since = time.perf_counter()
+        _process(lines[partition], share)
+        if taken >= WARM_UP_SHARE * len(records):
+            seconds += time.perf_counter() - since
+            measured += len(share)
+        taken += len(share)
+    return measured / seconds
+
+
+def _process(pipeline: Pipeline, records: Sequence[FileRecord]) -> None:
+    """As the worker does under load: the touchpoints, then one slice of the silent who are due."""
+    position = Position(records[-1].offset + 1 if records else 0, "bench", PARTITIONS)
+    process(pipeline, records, decode(pipeline, records), position, SWEEP_SLICE)
+
+
+def _restore(lines: Sequence[Pipeline], shares: Sequence[dict[bytes, bytes]]) -> None:
+    for pipeline, rows in zip(lines, shares, strict=True):
+        pipeline.restore(rows)
+
+
+def _resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+PARTS: dict[str, Callable[[Place, int], float]] = {
+    "customers": customers,
+    "windows": windows,
+    "batch": batch,
+    "memory": memory,
+    "restore": restore,
+}
+
+
+if __name__ == "__main__":
+    print(json.dumps(PARTS[sys.argv[1]](Place.here(), int(sys.argv[2]))))
