@@ -1,6 +1,6 @@
 """What a model is made of: networks that count alike, and beside them a classical model with a share of its own.
 
-Arrives: packed states and features of whole tiles. Leaves: states, and the plain mean of what the members
+Arrives: packed states (P, S) and features (P, F). Leaves: states, and the plain mean of what the members
 expect. One network, several seeds and encoders, a blend or a classical model alone are the same thing here. Knows
 nothing of calibration.
 """
@@ -67,12 +67,12 @@ class Blend:
         return sum(network.state_size for network in self.networks)
 
     def advance(self, state: Tensor, x: Tensor) -> Tensor:
-        """(P, S), (P, F) -> (P, S), P a multiple of `TILE`: one closed window is folded in."""
+        """(P, S), (P, F) -> (P, S): one closed window is folded in."""
         stepped = [network.infer(own, x) for network, own in self._own(state)]
         return torch.cat(stepped, dim=1) if stepped else state
 
     def expect(self, state: Tensor, x: Tensor, horizon_days: float) -> Outlook:
-        """What is expected of P rows, (P, S) and (P, F), P a multiple of `TILE`."""
+        """What is expected of P rows, (P, S) and (P, F)."""
         # Behind the products all is element by element, in double.
         asked = [
             expected(network.closed_forms(network.infer_heads(own, x)), horizon_days)

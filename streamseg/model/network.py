@@ -22,7 +22,7 @@ from streamseg.elementary import exp, log
 from streamseg.model.encoders import make, uniform
 
 TILE: Final = 256
-"""Rows of every product that the worker takes. Batched floats depend on its shape (2e-7 between 1 and 4,096 rows)."""
+"""Most rows of a product that the worker takes. Batched floats depend on its shape (2e-7 between 1 and 4,096 rows)."""
 HEAD: Final = 48
 EMBEDDING: Final = 16
 CLIP: Final = 6.0
@@ -144,20 +144,21 @@ class Network(nn.Module):
         return embedding @ self.w_out + z @ self.w_skip + self.b_out, embedding
 
     def infer(self, state: Tensor, x: Tensor) -> Tensor:
-        """(P, S), (P, F) raw -> (P, S): `step` as the worker does it, P a multiple of `TILE`."""
+        """(P, S), (P, F) raw -> (P, S): `step` as the worker does it, tile by tile."""
         z, after = self.standardise(x), torch.empty_like(state)
         for tile in tiles_of(z):
             self.encoder.infer(state[tile], z[tile], after[tile])
         return after
 
     def infer_heads(self, state: Tensor, x: Tensor) -> Tensor:
-        """(P, S), (P, F) raw -> (P, 6): `head` as the worker does it, without the types; P a multiple of `TILE`."""
-        z, out, after = self.standardise(x), torch.empty(len(x), 6), torch.empty(TILE, self.state_size)
+        """(P, S), (P, F) raw -> (P, 6): `head` as the worker does it, without the types."""
+        z, out, after = self.standardise(x), torch.empty(len(x), 6), torch.empty_like(state[:TILE])
         from_h, from_z = self.w_head.split((self.hidden, self.features))
         w_out, w_skip, b_out = (weight[..., :6].contiguous() for weight in (self.w_out, self.w_skip, self.b_out))
         for tile in tiles_of(z):
-            self.encoder.infer(state[tile], z[tile], after)
-            features = torch.addmm(self.b_head, self.encoder.read(after), from_h).addmm_(z[tile], from_z)
+            stepped = after[: len(z[tile])]
+            self.encoder.infer(state[tile], z[tile], stepped)
+            features = torch.addmm(self.b_head, self.encoder.read(stepped), from_h).addmm_(z[tile], from_z)
             embedding = torch.addmm(self.b_embedding, functional.silu(features, inplace=True), self.w_embedding).tanh_()
             torch.addmm(b_out, embedding, w_out, out=out[tile]).addmm_(z[tile], w_skip)
         return out
@@ -203,7 +204,7 @@ def _relate(x: Float32Array, y: Float32Array) -> None:
 
 
 def tiles_of(rows: Tensor) -> Iterator[slice]:
-    """Of (P, …) rows: P / `TILE` slices."""
+    """Of (P, …) rows, the last one may be shorter."""
     return (slice(start, start + TILE) for start in range(0, len(rows), TILE))
 
 

@@ -1,7 +1,7 @@
 """A loaded model behind the core's `Scorer`: members, calibration and behaviour clusters, run in fixed padded tiles.
 
 Arrives: packed states (N, S) and features (N, F). Leaves: `Scores`. A row's result depends on that row alone, bit for
-bit: every call of a member sees `TILE` rows, whatever N is. Knows nothing of files, windows or customers.
+bit: every product has `TILE` rows, or a part of them that was seen to make no difference. Knows nothing of files, windows or customers.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from streamseg.core.features import FEATURES
 from streamseg.core.scores import Float32Array, Scores
 from streamseg.model.behaviours import UNGROUPED, Behaviours, axes, distances
 from streamseg.model.blend import Blend, Outlook
@@ -22,6 +23,8 @@ from streamseg.model.forecaster import Forecasts
 from streamseg.model.network import TILE
 from streamseg.model.worth import value_interval
 
+GRAIN: Final = 16
+"""Rows that a product may be filled up to instead of a whole tile, if that changes no bit."""
 BLOCK: Final = 8 * TILE
 """Rows that make the whole way together: what is kept of them on it stays in the processor's cache."""
 
@@ -38,6 +41,7 @@ class ModelScorer:
         self._digest = digest
         # More threads cut a tile differently, and the worker has one scoring thread. Process-wide, and meant so.
         torch.set_num_threads(1)
+        self._grain = _grain_of(blend)
 
     @property
     def version(self) -> str:
@@ -88,12 +92,14 @@ class ModelScorer:
         """Fold one closed window into each state: (N, S), (N, F) -> (N, S)."""
         # Grad mode is thread-local: it must be switched here, in the thread that calls, and not where it was loaded.
         with torch.inference_mode():
-            return np.concatenate([self._blend.advance(*block).numpy() for block in _blocks(state, x)])[: len(x)]
+            return np.concatenate([self._blend.advance(*block).numpy() for block in _blocks(state, x, self._grain)])[
+                : len(x)
+            ]
 
     def score(self, state: Float32Array, x: Float32Array) -> Scores:
         """Step over the running window and forecast the churn horizon: (N, S), (N, F) -> N scores."""
         with torch.inference_mode():
-            told = [self._blend.expect(*block, self.horizon_days) for block in _blocks(state, x)]
+            told = [self._blend.expect(*block, self.horizon_days) for block in _blocks(state, x, self._grain)]
         outlook = Outlook(*map(np.concatenate, zip(*told, strict=True)))
         served = self._calibration.apply(Forecasts(outlook.none, outlook.days, outlook.value))
         factor = self._calibration.level * self._calibration.value_level
@@ -115,11 +121,26 @@ def unfinished(blend: Blend, calibration: Calibration) -> ModelScorer:
     return ModelScorer(blend, calibration=calibration, behaviours=UNGROUPED, digest="0" * 64)
 
 
-def _blocks(state: Float32Array, x: Float32Array) -> Iterator[tuple[Tensor, Tensor]]:
-    """Cut N rows into blocks of whole tiles, at least one; the last one is filled up with zeros."""
+def _blocks(state: Float32Array, x: Float32Array, grain: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Cut N rows into blocks, at least one; the last one is filled up with zeros to a multiple of `grain`."""
     for start in range(0, max(len(x), 1), BLOCK):
         rows = [columns[start : start + BLOCK] for columns in (state, x)]
         # Not cut before the forms are closed: numpy computes the end of an array in another way than its middle.
-        padding = -len(rows[1]) % TILE or TILE * (not len(rows[1]))
+        padding = -len(rows[1]) % grain or grain * (not len(rows[1]))
         one, other = (np.concatenate((part, np.zeros((padding, part.shape[1]), np.float32))) for part in rows)
         yield torch.from_numpy(one), torch.from_numpy(other)
+
+
+def _grain_of(blend: Blend) -> int:
+    """The least rows of a product: `GRAIN` where this machine's products give a row the same bits in fewer of them."""
+    random = np.random.default_rng(0)
+    state, x = (
+        torch.from_numpy(random.random((TILE, width), np.float32)) for width in (blend.state_size, len(FEATURES))
+    )
+    with torch.inference_mode():
+        after, outlook = blend.advance(state, x), np.column_stack(blend.expect(state, x, 1.0))
+        for rows in range(GRAIN, TILE, GRAIN):
+            fewer = blend.advance(state[:rows], x[:rows]), blend.expect(state[:rows], x[:rows], 1.0)
+            if not torch.equal(fewer[0], after[:rows]) or not np.array_equal(np.column_stack(fewer[1]), outlook[:rows]):
+                return TILE
+    return GRAIN

@@ -166,6 +166,8 @@ class Reference:
         customer.due_ms = due_ms + self.spec.length_ms
         if self._is_assessable(customer, due_ms):
             self._assess(customer, customer_id, Step(due_ms, f"silence:{due_ms}"))
+        if customer.standing.stage == "lapsed":
+            customer.due_ms = None  # more silence says nothing new: the next touchpoint will
 
     def _reconcile(self, customer: Customer, customer_id: bytes) -> None:
         if customer.assessed is None or customer.assessed[0] == self.scorer.model_key:

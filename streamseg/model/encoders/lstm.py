@@ -26,7 +26,7 @@ class LSTM(Encoder):
         self.bias = nn.Parameter(torch.zeros(4 * hidden))
         # Gers et al. 2000; Jozefowicz et al. 2015: a forget gate that starts open lets gradients through at all.
         self.bias.data[hidden : 2 * hidden] = 1.0
-        self._gates: Tensor | None = None
+        self._room = torch.empty(0, 4 * hidden)
 
     def project(self, z: Tensor) -> Tensor:
         """(..., F) -> (..., 4H): input, forget, candidate, output."""
@@ -41,12 +41,12 @@ class LSTM(Encoder):
 
     def infer(self, state: Tensor, z: Tensor, after: Tensor) -> None:
         """(N, 2H), (N, F) -> (N, 2H): two products and one pass over the gates."""
-        # A tile's gates are kept: the allocator would fetch fresh pages for them, which takes longer than the products.
-        if self._gates is None or len(self._gates) != len(z):
-            self._gates = torch.empty(len(z), 4 * self.hidden)
-        torch.addmm(self.bias, z, self.w_input, out=self._gates)
-        self._gates.addmm_(state[:, : self.hidden], self.w_state)
-        _close(self._gates.numpy(), state.numpy(), after.numpy())
+        # The gates' room is kept: the allocator would fetch fresh pages for it, which takes longer than the products.
+        if len(self._room) < len(z):
+            self._room = torch.empty(len(z), 4 * self.hidden)
+        gates = self._room[: len(z)]
+        torch.addmm(self.bias, z, self.w_input, out=gates).addmm_(state[:, : self.hidden], self.w_state)
+        _close(gates.numpy(), state.numpy(), after.numpy())
 
     def read(self, state: Tensor) -> Tensor:
         """(N, 2H) -> (N, H): h; the cell stays inside."""
