@@ -21,9 +21,9 @@ class TouchpointBatch:
     customer_id: Sequence[bytes]
     """UTF-8 bytes, the key of the record, 1 to 512 bytes (128 characters)."""
     event_id: Sequence[str]
-    """The publisher's id of the touchpoint; the cause of every output that it brings about."""
+    """The publisher's id of the touchpoint; the cause of every output that it brings about (`event_ids.py`)."""
     event_hash: NDArray[np.uint64]
-    """64-bit hash of `event_id`, the same on every machine (BLAKE2b); used to recognise duplicates."""
+    """64-bit hash of `event_id`, the same on every machine (XXH64); used to recognise duplicates."""
     type_code: NDArray[np.uint8]
     """Index in `vocabulary.TYPES`."""
     channel_code: NDArray[np.uint8]

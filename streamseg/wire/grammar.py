@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
-from streamseg.wire import scan
 from streamseg.wire.fields import MAX_AMOUNT, MAX_ID_CHARS, MAX_NAME_CHARS, MAX_QUANTITY, MAX_TEXT_CHARS
-from streamseg.wire.scan import ABSENT, CONSENT, DECIMAL, STRING, WHOLE, Grammar
+from streamseg.wire.plain import RULE, Grammar, Words
+from streamseg.wire.scan import ABSENT, CONSENT, DECIMAL, STRING, WHOLE
 from streamseg.wire.times import LAST_MS
 from streamseg.wire.vocabulary import CHANNELS, MONEY_SIGNS, TYPES
 
@@ -35,11 +36,12 @@ _FIELDS: Final = {
 """In the order of `scan.EVENT_ID` and what follows it."""
 
 
+@lru_cache(maxsize=8)
 def grammar_of(base_currency: str, max_value_bytes: int) -> Grammar:
     """The grammar of plain touchpoints, with what the operator sets: see `DecodeLimits`."""
     return Grammar(
         names=_words(_FIELDS),
-        rules=np.array(list(_FIELDS.values()), scan.RULE),
+        rules=np.array(list(_FIELDS.values()), RULE),
         types=_words(TYPES),
         channels=_words(CHANNELS),
         money_signs=np.array([MONEY_SIGNS.get(name, 0) for name in TYPES], np.int64),
@@ -48,6 +50,7 @@ def grammar_of(base_currency: str, max_value_bytes: int) -> Grammar:
     )
 
 
-def _words(words: Iterable[str]) -> scan.Words:
-    spelt = [bytes([len(word)]) + word.encode() for word in words]
-    return np.array([list(each.ljust(max(map(len, spelt)), b"\0")) for each in spelt], np.uint8)
+def _words(words: Iterable[str]) -> Words:
+    spelt = [word.encode() for word in words]
+    longest = max(map(len, spelt))
+    return np.array([[len(word), *word.ljust(longest, b"\0")] for word in spelt], np.uint8)

@@ -27,7 +27,7 @@ def read_times(text: UInt8Array, rows: NDArray[Any], last_ms: int) -> None:
 
     Args:
         text: Of the values.
-        rows: (N,) of `scan.ROW`.
+        rows: (N,) of `plain.ROW`.
         last_ms: A later time isn't plain.
     """
     _read_all(text, rows, last_ms)

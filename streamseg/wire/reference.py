@@ -46,17 +46,7 @@ _is_currency = re.compile(CURRENCY_PATTERN.removesuffix("$") + r"\Z").match
 
 
 def read(doc: Object | DecodeError, record_key: bytes | None, base_currency: str, max_properties_bytes: int) -> Read:
-    """Read one object.
-
-    Args:
-        doc: As `parse_objects` gives it.
-        record_key: Must be the customer's id.
-        base_currency: Amounts in any other are foreign.
-        max_properties_bytes: Of `properties` as compact JSON.
-
-    Raises:
-        DecodeError: `doc` itself, or what is wrong first.
-    """
+    """Read one object, or raise the `DecodeError` that says what is wrong first (`doc` may be it already)."""
     if isinstance(doc, DecodeError):
         raise doc
     try:

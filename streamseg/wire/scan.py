@@ -7,12 +7,13 @@ ASCII without escapes, numbers without exponent. It refuses to know any other re
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamseg.compiled import compiled
+from streamseg.wire.plain import ROW, Grammar, Words
 from streamseg.wire.spans import Int64Array, Spans, UInt8Array
 
 # Numba notices a change of the file in which a kernel stands, not of what it takes from others: so all that the kernel
@@ -39,32 +40,7 @@ _MICRO: Final = 1_000_000
 _MICRO_DIGITS: Final = 6
 
 _QUOTE, _COLON, _COMMA, _OPEN, _CLOSE, _BACKSLASH, _MINUS, _POINT = b'":,{}\\-.'
-_0, _9, _A, _Z, _N = b"09AZn"
-
-Words = NDArray[np.uint8]
-"""(W, L): in each row the length of a word and its letters, then zeroes."""
-
-RULE: Final = np.dtype([("kinds", "i8"), ("least", "i8"), ("most", "i8")])
-"""What a field may hold: kinds, added up; fewest and most characters of a string, or lowest and highest number."""
-
-ROW: Final = np.dtype(
-    [
-        ("id_start", "i8"),  # where in the text of the values `event_id` begins
-        ("id_stop", "i8"),
-        ("session_start", "i8"),  # of `session_id`; equal to `session_stop` where there is none
-        ("session_stop", "i8"),
-        ("time_start", "i8"),  # of an `event_time` that is a string
-        ("time_stop", "i8"),  # 0 where it is a number
-        ("event_ms", "i8"),  # `event_time` where it is a number
-        ("amount_micro", "i8"),  # with the sign of its type; 0 where it is foreign
-        ("type_code", "u1"),
-        ("channel_code", "u1"),
-        ("rating", "i1"),
-        ("consent", "i1"),
-        ("is_foreign", "?"),  # there is an amount, in another currency than the base
-        ("is_plain", "?"),  # where not, the rest of the row means nothing
-    ]
-)
+_0, _9, _A, _Z, _N, _T = b"09AZnt"
 
 _FOUND: Final = np.dtype(
     [
@@ -75,24 +51,6 @@ _FOUND: Final = np.dtype(
         ("scale", "i8"),  # of a number: 10 for each digit behind the point
     ]
 )
-
-
-class Grammar(NamedTuple):
-    """What a plain record may say."""
-
-    names: Words
-    """The fields."""
-    rules: NDArray[Any]
-    """(FIELD_COUNT,) of `RULE`."""
-    types: Words
-    """Known types, by code."""
-    channels: Words
-    """Known channels, by code; the last stands for all others."""
-    money_signs: Int64Array
-    """By type code: 1 where an amount is spend, -1 where it is given back, else 0."""
-    base: Words
-    """The base currency alone."""
-    max_value_bytes: int
 
 
 def scan(values: Spans, keys: Spans, grammar: Grammar) -> NDArray[Any]:
@@ -144,7 +102,13 @@ def _is_object(text: UInt8Array, at: int, stop: int, names: Words, found: NDArra
         at = _skip(text, end + 1)
         if text[at] != _COLON:
             return False
-        at = _value(text, _skip(text, at + 1), found[field])
+        at = _skip(text, at + 1)
+        if text[at] == _QUOTE:
+            end = _string_end(text, at + 1)
+            found[field].kind, found[field].start, found[field].stop = STRING, at + 1, end
+            at = end + 1 if end >= 0 else -1
+        else:
+            at = _unquoted(text, at, found[field])
         if at < 0:
             return False
         at = _skip(text, at)
@@ -153,42 +117,35 @@ def _is_object(text: UInt8Array, at: int, stop: int, names: Words, found: NDArra
 
 
 @compiled
-def _value(text: UInt8Array, at: int, found: Any) -> int:
-    """Read the value of a field; the index behind it, or -1 if it isn't plain."""
-    if text[at] == _QUOTE:
-        found.kind = STRING
-        found.start = at + 1
-        found.stop = _string_end(text, at + 1)
-        return found.stop + 1 if found.stop >= 0 else -1
+def _unquoted(text: UInt8Array, at: int, found: Any) -> int:
+    """Read a value that is no string; the index behind it, or -1 if it isn't plain."""
     if text[at] == _OPEN:
-        return _consent(text, _skip(text, at + 1), found)
-    return _null_end(text, at) if text[at] == _N else _number(text, at, found)
+        return _consent(text, _behind(text, _skip(text, at + 1), b'"profiling"'), found)
+    return _behind(text, at, b"null") if text[at] == _N else _number(text, at, found)
 
 
 @compiled
 def _consent(text: UInt8Array, at: int, found: Any) -> int:
-    """Read `"profiling": true}` or false."""
-    for letter in b'"profiling"':
-        if text[at] != letter:
-            return -1
-        at += 1
+    """Read the rest of `{"profiling":true}`, or of false; -1 stays -1."""
+    if at < 0:
+        return -1
     at = _skip(text, at)
     if text[at] != _COLON:
         return -1
     at = _skip(text, at + 1)
     found.kind = CONSENT
-    found.number = text[at] == ord("t")
-    for letter in b"true" if found.number else b"false":
-        if text[at] != letter:
-            return -1
-        at += 1
+    found.number = text[at] == _T
+    at = _behind(text, at, b"true" if found.number else b"false")
+    if at < 0:
+        return -1
     at = _skip(text, at)
     return at + 1 if text[at] == _CLOSE else -1
 
 
 @compiled
-def _null_end(text: UInt8Array, at: int) -> int:
-    for letter in b"null":
+def _behind(text: UInt8Array, at: int, word: bytes) -> int:
+    """Index behind this word, or -1 if another stands there."""
+    for letter in word:
         if text[at] != letter:
             return -1
         at += 1
@@ -225,11 +182,14 @@ def _number(text: UInt8Array, at: int, found: Any) -> int:
 @compiled
 def _string_end(text: UInt8Array, at: int) -> int:
     """Index of the quote that ends a string, or -1 if the string isn't plain."""
-    while 0x20 <= text[at] < 0x80 and text[at] != _BACKSLASH:
-        if text[at] == _QUOTE:
-            return at
+    # Most bytes of a record pass here. An unsigned index is never counted from the end: a third of the whole scan.
+    byte = text[np.uint64(at)]
+    while byte != _QUOTE:
+        if byte < 0x20 or byte >= 0x80 or byte == _BACKSLASH:
+            return -1
         at += 1
-    return -1
+        byte = text[np.uint64(at)]
+    return at
 
 
 @compiled

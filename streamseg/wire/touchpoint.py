@@ -1,7 +1,8 @@
 """Decode: records of one partition in, columns and refusals out; no record is lost and none stops the others.
 
-Every record becomes exactly one touchpoint or one `Rejected`, whatever its bytes are. This file knows no Kafka client,
-no clock and no customer. It costs 4 us a record of 215 bytes, of which the JSON parser takes 0.7.
+Every record becomes exactly one touchpoint or one `Rejected`, whatever its bytes are. Plain records are recognised by
+a compiled pass (0.8 us each, half of it without the global lock), all others are read as JSON and judged (5 us). This
+file knows no Kafka client, no clock and no customer.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from streamseg.wire.fingerprint import fingerprints
 from streamseg.wire.grammar import grammar_of
 from streamseg.wire.json_objects import SLICE, parse_objects
 from streamseg.wire.money import to_micro
+from streamseg.wire.plain import ROW
 from streamseg.wire.plain_times import read_times
 from streamseg.wire.reference import Read, read
-from streamseg.wire.scan import ROW, scan
+from streamseg.wire.scan import scan
 from streamseg.wire.spans import Int64Array, Spans, UInt8Array, joined
 from streamseg.wire.times import LAST_MS
 from streamseg.wire.vocabulary import CHANNEL_CODES, MONEY_SIGNS, OTHER_CHANNEL, OTHER_TYPE, TYPE_CODES, TYPES
@@ -110,7 +112,7 @@ class Recognised:
     """The values."""
     keys: Sequence[bytes | None]
     rows: NDArray[Any]
-    """(N,) of `scan.ROW`."""
+    """(N,) of `plain.ROW`."""
 
 
 def recognised(records: Sequence[SourceRecord], limits: DecodeLimits) -> Recognised:
@@ -132,29 +134,29 @@ def judged(records: Sequence[SourceRecord], found: Recognised, limits: DecodeLim
     kept = np.arange(len(rows), dtype=np.int32)
     if rejected:
         kept = np.delete(kept, [refused.source for refused in rejected])
-        rows, keys = rows[kept], [keys[index] for index in kept.tolist()]
-    event_ms, clamped = rows["event_ms"].copy(), 0
+        keys = [keys[index] for index in kept.tolist()]
+    event_ms, clamped = rows["event_ms"][kept], 0
     if limits.allowed_skew_ms is not None:
         appended_ms = np.array([record.timestamp for record in records], np.int64)[kept]
         event_ms, clamped = _clamp(event_ms, appended_ms, limits.allowed_skew_ms)
-    ids = Spans(text, rows["id_start"].copy(), rows["id_stop"].copy())
-    sessions = Spans(text, rows["session_start"].copy(), rows["session_stop"].copy())
+    ids = Spans(text, rows["id_start"][kept], rows["id_stop"][kept])
+    sessions = Spans(text, rows["session_start"][kept], rows["session_stop"][kept])
     batch = TouchpointBatch(
         customer_id=cast(Sequence[bytes], keys),  # a record without a key was refused
         event_id=EventIds.of(ids),
         event_hash=fingerprints(ids),
-        type_code=rows["type_code"].copy(),
-        channel_code=rows["channel_code"].copy(),
+        type_code=rows["type_code"][kept],
+        channel_code=rows["channel_code"][kept],
         event_ms=event_ms,
-        amount_micro=rows["amount_micro"].copy(),
+        amount_micro=rows["amount_micro"][kept],
         # 0 says "no session", so a fingerprint of 0 (one in 10^19) becomes 1.
         session_hash=np.maximum(fingerprints(sessions), 1) * (sessions.start < sessions.stop),
-        rating=rows["rating"].copy(),
-        consent=rows["consent"].copy(),
+        rating=rows["rating"][kept],
+        consent=rows["consent"][kept],
         source=kept,
     )
     unknown = _count_unknown([touchpoint.type for touchpoint in touchpoints])
-    return Decoded(batch, rejected, unknown, int(rows["is_foreign"].sum()), clamped)
+    return Decoded(batch, rejected, unknown, int(rows["is_foreign"][kept].sum()), clamped)
 
 
 def _ask(
