@@ -65,7 +65,7 @@ class Chains:
         self.older = grown(self.older, self._used + fresh, END)
         taken: NDArray[np.int64] = np.array([*reused, *range(self._used, self._used + fresh)], np.int64)
         self._used += fresh
-        self.records[taken] = 0
+        self.records[reused] = 0
         return taken
 
     def cut(self, slot: int, newer: int) -> list[int]:
