@@ -31,7 +31,7 @@ class RememberedIds:
         self.chains.reserve(slots)
 
     def spare(self, count: int) -> Int64Array:
-        """Indexes of at least `count` blocks that are in no chain; say with `use` how many of the first ones now are."""
+        """Indexes of at least `count` blocks in no chain; then say with `use` how many of the first ones now are."""
         missing = max(count - len(self._spare), 0)
         self._spare = np.concatenate([self._spare, self.chains.take(missing)])
         return self._spare

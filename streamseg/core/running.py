@@ -1,7 +1,7 @@
 """What a touchpoint adds to the summary of its window and to its customer's life, and how both stood just after it.
 
-Arrives: touchpoints, and the truth that they are taken into, one after the other. Leaves: the running window and the life
-as of each. Integers and bitmaps only: any cut of the touchpoints into batches gives the same.
+Arrives: touchpoints, and the truth that they are taken into, one after the other. Leaves: the running window and the
+life as of each. Integers and bitmaps only: any cut of the touchpoints into batches gives the same.
 """
 
 from __future__ import annotations
