@@ -71,7 +71,7 @@ class Chains:
         self.older = grown(self.older, self._used + fresh, END)
         taken = np.concatenate([np.array(reused, np.int64), np.arange(self._used, self._used + fresh)])
         self._used += fresh
-        self.records[taken] = 0
+        self.records[reused] = 0
         return taken
 
     def cut(self, slot: int, newer: int) -> list[int]:

@@ -117,11 +117,11 @@ def _days(span_ms: int) -> float:
 
 @compiled
 def _log1p(value: float) -> float:
-    # Most counts are 0.
-    return math.log1p(value) if value else 0.0
+    # Most counts are 0. What a millisecond in days loses beside the 1 lies beyond the digits of a float32.
+    return math.log(1.0 + value) if value else 0.0
 
 
 @compiled
 def _sessions(bits: np.uint64) -> float:
     """Linear counting (Whang et al., ACM TODS 1990): distinct sessions from the bits set among 64, as a logarithm."""
-    return _log1p(-64.0 * math.log1p(-min(bits_set(bits), 63) / 64.0))
+    return _log1p(-64.0 * math.log(1.0 - min(bits_set(bits), 63) / 64.0))

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streamseg.compiled import compiled
+from streamseg.core.chains import END
 from streamseg.core.features import FEATURES, Records, step_features
-from streamseg.core.rows import SUMMARY
-from streamseg.core.running import LIFE, SUM_FIELDS, life_sums
+from streamseg.core.rows import SUMMARY, add_sums
+from streamseg.core.running import LIFE, LIFE_FIELDS
 from streamseg.core.scores import Float32Array
 from streamseg.core.summaries import SummaryPool
 from streamseg.core.windows import Int64Array, WindowSpec
 
 _LASTS = ("last_ms", "last_outcome_ms")
-_FIRSTS = ("first_ms", "first_outcome_ms")
-"""A first outcome still to come at some window's end is none there: without a last one it is not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,10 @@ class ClosedWindows:
     summary: Records
     """(R,) of `rows.SUMMARY`."""
     before: Records
-    """(C,) of `LIFE`, as it stood before the first of these windows began; the first times may lie in one of them."""
+    """(C,) of `LIFE`, as it stood before the first of these windows began; the first times may lie in one of them.
+
+    A first outcome still to come at some window's end is none there: without a last one it is not read.
+    """
 
 
 def closed_windows(rows: Records, pool: SummaryPool, slots: Int64Array, start: int, stop: int) -> ClosedWindows:
@@ -41,24 +44,43 @@ def closed_windows(rows: Records, pool: SummaryPool, slots: Int64Array, start: i
         slots: (C,) distinct customers.
         start, stop: Closed windows, not before the anchor that older summaries were dropped for.
     """
-    life = np.zeros(len(slots), LIFE)
-    for name in _FIRSTS:
-        life[name] = rows[name][slots]
-    for name in SUM_FIELDS:
-        life[name] = rows[name][slots]
-    for name in _LASTS:
-        life[name] = rows[f"base_{name}"][slots]
-    walked = [(who, pool.records[at]) for who, at in pool.walk(slots)]
-    who = np.concatenate([np.empty(0, np.int64), *(who for who, _ in walked)])
-    summary = np.concatenate([np.empty(0, SUMMARY), *(record for _, record in walked)])
-    since = summary["window"] >= start
-    for name, values in life_sums(summary[since]).items():
-        np.subtract.at(life[name], who[since], values)
-    for name in _LASTS:
-        np.maximum.at(life[name], who[~since], summary[name][~since])
-    inside = np.flatnonzero(since & (summary["window"] < stop))
-    inside = inside[np.lexsort((summary["window"][inside], who[inside]))]
-    return ClosedWindows(who[inside], summary[inside], life)
+    before = np.empty(len(slots), LIFE)
+    for name in LIFE_FIELDS:
+        before[name] = rows[f"base_{name}" if name in _LASTS else name][slots]
+    who, at = np.empty((2, len(slots) * (stop - start)), np.int64)
+    chains = pool.chains
+    free = _look_back(slots, chains.newest, chains.older, pool.records, start, stop, who, at, before)
+    return ClosedWindows(who[free:], pool.records.take(at[free:]), before)
+
+
+@compiled
+def _look_back(
+    slots: Int64Array,
+    newest: Int64Array,
+    older: Int64Array,
+    summaries: Records,
+    start: int,
+    stop: int,
+    who: Int64Array,
+    found: Int64Array,
+    before: Records,
+) -> int:
+    # From the last customer to the first, and from new to old: so what is found stands in order, at the end.
+    free = len(found)
+    for customer in range(len(slots) - 1, -1, -1):
+        life, at = before[customer], newest[slots[customer]]
+        while at != END:
+            own = summaries[at]
+            if own.window < start:
+                life.last_ms = max(life.last_ms, own.last_ms)
+                life.last_outcome_ms = max(life.last_outcome_ms, own.last_outcome_ms)
+            else:
+                add_sums(life, own, -1)
+                if own.window < stop:
+                    free -= 1
+                    who[free], found[free] = customer, at
+            at = older[at]
+    return free
 
 
 def closed_features(
@@ -75,16 +97,26 @@ def closed_features(
     """
     closed = closed_windows(rows, pool, slots, start, stop)
     shape = (stop - start, len(slots))
-    dense = np.zeros(shape, SUMMARY)
-    dense[closed.summary["window"] - start, closed.who] = closed.summary
-    dense["window"] = np.arange(start, stop)[:, None]
-    life = np.empty(shape, LIFE)
-    for name in _FIRSTS:
-        life[name] = closed.before[name]
-    for name, values in life_sums(dense).items():
-        life[name] = closed.before[name] + np.cumsum(values, axis=0)
-    for name in _LASTS:
-        life[name] = np.maximum(closed.before[name], np.maximum.accumulate(dense[name], axis=0))
-    end_ms = spec.origin_ms + (dense["window"] + 1) * spec.length_ms
+    summary, life = np.zeros(shape, SUMMARY), np.empty(shape, LIFE)
+    summary["window"] = np.arange(start, stop)[:, None]
+    _lay_out(closed.who, closed.summary, closed.before, summary, life)
+    end_ms = spec.origin_ms + (summary["window"] + 1) * spec.length_ms
     # A row of features depends on its own inputs only, so all windows may be described in one call.
-    return step_features(dense.ravel(), life.ravel(), end_ms.ravel(), spec).reshape(*shape, len(FEATURES))
+    return step_features(summary.ravel(), life.ravel(), end_ms.ravel(), spec).reshape(*shape, len(FEATURES))
+
+
+@compiled
+def _lay_out(who: Int64Array, closed: Records, before: Records, summary: Records, life: Records) -> None:
+    """Go through each customer's windows from old to new; `before` becomes the life after the last one."""
+    row = 0
+    for customer in range(len(before)):
+        past = before[customer]
+        for window in range(len(summary)):
+            here = summary[window, customer]
+            if row < len(who) and who[row] == customer and closed[row].window == here.window:
+                summary[window, customer] = closed[row]
+                add_sums(past, here, 1)
+                past.last_ms = max(past.last_ms, here.last_ms)
+                past.last_outcome_ms = max(past.last_outcome_ms, here.last_outcome_ms)
+                row += 1
+            life[window, customer] = past

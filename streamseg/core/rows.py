@@ -6,7 +6,7 @@ fixed-point (1e-6), days are bitmaps, every sum is an integer: order and batch c
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -88,3 +88,17 @@ def bits_set(bitmap: np.uint64) -> int:
         bitmap &= bitmap - np.uint64(1)
         count += 1
     return count
+
+
+@compiled
+def add_sums(life: Any, summary: Any, sign: int) -> None:
+    """Add what a summary contributes to the sums of its customer's life (sign 1), or take it away again (-1).
+
+    Touchpoints count up to the limit of their window, so that a life is the sum of its summaries, exactly.
+    """
+    for count in summary.types:
+        life.touchpoints += sign * count
+    life.outcome_days += sign * bits_set(summary.outcome_days)
+    life.active_days += sign * bits_set(summary.active_days)
+    life.spend_micro += sign * summary.spend_micro
+    life.refund_micro += sign * summary.refund_micro

@@ -1,7 +1,7 @@
 """What a touchpoint adds to the summary of its window and to its customer's life, and how both stood just after it.
 
-Arrives: touchpoints, and the truth that they are taken into, one after the other. Leaves: the running window and the life
-as of each. Integers and bitmaps only: any cut of the touchpoints into batches gives the same.
+Arrives: touchpoints, and the truth that they are taken into, one after the other. Leaves: the running window and the
+life as of each. Integers and bitmaps only: any cut of the touchpoints into batches gives the same.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from streamseg.compiled import compiled
 from streamseg.core.chains import END
 from streamseg.core.features import Records
-from streamseg.core.rows import COUNT_LIMIT, SUMMARY
+from streamseg.core.rows import COUNT_LIMIT, SUMMARY, add_sums
 from streamseg.core.spec import CoreSpec
 from streamseg.core.summaries import SummaryPool
 from streamseg.core.windows import DAY_MS, Int64Array
@@ -237,14 +237,13 @@ def _note(known: Any, life: Any) -> None:
 
 
 def life_sums(summary: Records) -> dict[str, Int64Array]:
-    """What each summary contributes to the sums of its customer's life; (N,) int64 by life field.
+    """What each summary contributes to the sums of its customer's life (`rows.add_sums`); (N,) int64 by life field."""
+    sums = np.zeros(len(summary), LIFE)
+    _sum_up(summary, sums)
+    return {name: sums[name] for name in SUM_FIELDS}
 
-    Touchpoints count up to the limit of their window, so that a life is the sum of its summaries, exactly.
-    """
-    return {
-        "touchpoints": summary["types"].sum(axis=-1, dtype=np.int64),
-        "outcome_days": np.bitwise_count(summary["outcome_days"]).astype(np.int64),
-        "active_days": np.bitwise_count(summary["active_days"]).astype(np.int64),
-        "spend_micro": summary["spend_micro"].copy(),
-        "refund_micro": summary["refund_micro"].copy(),
-    }
+
+@compiled
+def _sum_up(summary: Records, sums: Records) -> None:
+    for i in range(len(summary)):
+        add_sums(sums[i], summary[i], 1)
