@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from streamseg.core.chains import Chains
+from streamseg.core.columns import starts_of
 from streamseg.core.windows import Int64Array
 from streamseg.wire.batch import UInt64Array
 
@@ -52,7 +53,7 @@ class RememberedIds:
         return sequence, event_ms
 
     def append(self, slots: Int64Array, sequence: Int64Array, hashes: UInt64Array, event_ms: Int64Array) -> None:
-        """Remember accepted touchpoints: rows of a customer in order, its sequence numbers without a gap."""
+        """Remember accepted touchpoints, sorted by customer; sequence numbers without a gap."""
         # One pass a block: within a pass each customer adds to one block only.
         block = (sequence - 1) // BLOCK
         position = (sequence - 1) % BLOCK
@@ -60,10 +61,8 @@ class RememberedIds:
         if not opens.any():
             self._write(slots, position, hashes, event_ms)
             return
-        _, first = np.unique(slots, return_index=True)
-        base = np.zeros(int(slots.max()) + 1, np.int64)
-        base[slots[first]] = block[first]
-        turn = block - base[slots]
+        starts = starts_of(slots)
+        turn = block - block[starts][np.cumsum(starts) - 1]
         for number in range(int(turn.max()) + 1):
             rows = np.flatnonzero(turn == number)
             self._chains.push(slots[rows[opens[rows]]])

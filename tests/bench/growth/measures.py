@@ -49,6 +49,7 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure("windows", "pipeline", PER_S, "days of a window", (1, 7, 28), 7),
     Measure("batch", "pipeline", PER_S, "records of a batch", (250, 1_000, 4_000, 16_000, 32_000), 16_000),
+    Measure("silence", "sweep at a week's end", "customers/s", "customers", (10_000, 100_000), 10_000),
     Measure("memory", "growth of the process", "bytes/customer", "customers", (LOAD.customers,), LOAD.customers),
     Measure("restore", "changelog rows to tables", "customers/s", "customers", (10_000, 100_000, 1_000_000), 100_000),
     Measure("partitions", "worker", PER_S, "partitions", (1, 4, 16, 64), 4, online.partitions),

@@ -55,6 +55,20 @@ def batch(place: Place, records: int) -> float:
     return _rate(place, USUAL_CUSTOMERS, CoreSpec(), records)
 
 
+def silence(place: Place, count: int) -> float:
+    """Silent customers a second who are looked at, at the second end of a week after a restore: with their states."""
+    lines = pipelines(artifact_of(place).scorer)
+    _restore(lines, settled_of(place, CoreSpec()).shares(count))
+    for _ in range(2):
+        for pipeline in lines:
+            pipeline.advance_clock(pipeline.watermark_ms + pipeline.rules.spec.windows.length_ms)
+        due, since = sum(pipeline.backlog for pipeline in lines), time.perf_counter()
+        for pipeline in lines:
+            while pipeline.backlog:
+                _process(pipeline, ())
+    return due / (time.perf_counter() - since)
+
+
 def memory(place: Place, _: int) -> float:
     """Bytes by which the process grew for each customer, over the whole load, everything counted."""
     scorer = artifact_of(place).scorer
@@ -128,6 +142,7 @@ PARTS: dict[str, Callable[[Place, int], float]] = {
     "spread": spread,
     "windows": windows,
     "batch": batch,
+    "silence": silence,
     "memory": memory,
     "restore": restore,
 }
