@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 JSON ?=
 DEMO_FLAGS ?=
 ROWS ?=
+SUITE ?=
 BENCH_FLAGS ?=
 TEST_FLAGS ?=
 
@@ -32,8 +33,8 @@ format: $(VENV)/.test ## format and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)-bench/.bench ## measure the worker, its limits and other frameworks on a real Kafka (ROWS=worker,bare for some)
-	@$(VENV)-bench/bin/python -m tests.bench $(if $(ROWS),--rows $(ROWS)) $(if $(JSON),--json $(JSON)) $(BENCH_FLAGS)
+bench: $(VENV)-bench/.bench ## measure the worker, its limits and other frameworks on a real Kafka (ROWS=worker,bare; SUITE=growth)
+	@$(VENV)-bench/bin/python -m tests.bench$(if $(SUITE),.$(SUITE)) $(if $(ROWS),--rows $(ROWS)) $(if $(JSON),--json $(JSON)) $(BENCH_FLAGS)
 
 lock: ## renew the hash-checked constraints (needs uv)
 	printf 'setuptools>=77\n' | UV_CUSTOM_COMPILE_COMMAND='make lock' uv pip compile --quiet --universal --python-version 3.11 \

@@ -10,12 +10,13 @@ from typing import Any, Final
 
 _COLOURS: Final = {"worker": "#0072b2", "limit": "#999999", "peer": "#e69f00"}
 """Of Okabe & Ito's, told apart by the colour-blind."""
-_STYLE: Final[Any] = {
+STYLE: Final[Any] = {
     "svg.hashsalt": "streamseg",  # with no date in the file, equal reports give equal bytes
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
+"""Of all pictures of the bench."""
 
 
 def draw(report: dict[str, Any], path: Path) -> None:
@@ -27,7 +28,7 @@ def draw(report: dict[str, Any], path: Path) -> None:
     if not rows:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.0, 1.2 + 0.42 * len(rows)), layout="constrained")
         axes = figure.add_subplot()
         for place, row in enumerate(rows):

@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tests.bench.place import Place
 from tests.faults.cluster import Progress
@@ -61,6 +62,16 @@ def by_its_word(command: Sequence[str], place: Place, *, most_s: float) -> float
     Raises:
         CannotRun: If it fails, or says nothing within `most_s` and what a start takes.
     """
+    told = last_word(command, place, most_s=most_s)
+    return float(told["touchpoints"] / told["seconds"])
+
+
+def last_word(command: Sequence[str], place: Place, *, most_s: float) -> Any:
+    """Run a process to its end: the JSON of the last line that it prints.
+
+    Raises:
+        CannotRun: If it fails, or says nothing within `most_s` and what a start takes.
+    """
     log = place.scratch / "log"
     with log.open("ab") as sink:
         try:
@@ -72,8 +83,7 @@ def by_its_word(command: Sequence[str], place: Place, *, most_s: float) -> float
             raise CannotRun(f"said nothing within {limit_s:.0f} s") from None
     if done.returncode != 0:
         raise CannotRun(f"ended with {done.returncode}: {last_words(log)}")
-    told = json.loads(done.stdout.splitlines()[-1])
-    return float(told["touchpoints"] / told["seconds"])
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def rate_of(advances: Sequence[Advance], count: int) -> float:

@@ -152,14 +152,16 @@ class WorkerProcess:
 class Progress:
     """How far the workers' group has come on the touchpoints, as the broker knows it."""
 
-    def __init__(self, bootstrap: str, workers: Sequence[WorkerProcess], *, group: str = GROUP) -> None:
+    def __init__(
+        self, bootstrap: str, workers: Sequence[WorkerProcess], *, group: str = GROUP, partitions: int = PARTITIONS
+    ) -> None:
         self._workers, self._group = workers, group
         self._consumer = Consumer(
             {"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False, "log_level": 2}
         )
         self._members: dict[str, tuple[str, int]] = {}
         self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
-        self._where = [TopicPartition("touchpoints", partition) for partition in range(PARTITIONS)]
+        self._where = [TopicPartition("touchpoints", partition) for partition in range(partitions)]
 
     def close(self) -> None:
         self._consumer.close()

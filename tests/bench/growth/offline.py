@@ -12,7 +12,10 @@ import os
 import pickle
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from ctypes import CDLL
+from ctypes.util import find_library
 from pathlib import Path
 
 from streamseg.core.spec import CoreSpec
@@ -33,8 +36,13 @@ USUAL_CUSTOMERS = 10_000
 
 
 def customers(place: Place, count: int) -> float:
-    """Touchpoints a second with so many customers in the tables."""
+    """Touchpoints a second with so many customers in the tables, of whom the same 10,000 come."""
     return _rate(place, count, CoreSpec(), place.max_batch)
+
+
+def spread(place: Place, count: int) -> float:
+    """Touchpoints a second when all customers come by turns: more in a batch, so more rows and profiles leave."""
+    return _rate(place, count, CoreSpec(), place.max_batch, spread=True)
 
 
 def windows(place: Place, days: int) -> float:
@@ -47,18 +55,31 @@ def batch(place: Place, records: int) -> float:
     return _rate(place, USUAL_CUSTOMERS, CoreSpec(), records)
 
 
+def silence(place: Place, count: int) -> float:
+    """Silent customers a second who are looked at, at the second end of a week after a restore: with their states."""
+    lines = pipelines(artifact_of(place).scorer)
+    _restore(lines, settled_of(place, CoreSpec()).shares(count))
+    for _ in range(2):
+        for pipeline in lines:
+            pipeline.advance_clock(pipeline.watermark_ms + pipeline.rules.spec.windows.length_ms)
+        due, since = sum(pipeline.backlog for pipeline in lines), time.perf_counter()
+        for pipeline in lines:
+            while pipeline.backlog:
+                _process(pipeline, ())
+    return due / (time.perf_counter() - since)
+
+
 def memory(place: Place, _: int) -> float:
     """Bytes by which the process grew for each customer, over the whole load, everything counted."""
     scorer = artifact_of(place).scorer
-    # What a process has before its first customer: the libraries, and what one batch needs for a while.
-    _process(pipelines(scorer)[0], next(batches(place))[1])
-    gc.collect()
+    # What a process has before its first customer: the libraries, and the partitioner's memory of keys.
+    ((_, records),) = deque(batches(place), maxlen=1)
+    _process(pipelines(scorer)[0], records)
     before_bytes, lines = _resident_bytes(), pipelines(scorer)
     for partition, records in batches(place):
         _process(lines[partition], records)
         while lines[partition].backlog:
             _process(lines[partition], ())
-    gc.collect()
     return (_resident_bytes() - before_bytes) / sum(len(pipeline.table) for pipeline in lines)
 
 
@@ -80,11 +101,11 @@ def settled_of(place: Place, spec: CoreSpec) -> Settled:
     return settled
 
 
-def _rate(place: Place, count: int, spec: CoreSpec, most_records: int) -> float:
+def _rate(place: Place, count: int, spec: CoreSpec, most_records: int, *, spread: bool = False) -> float:
     lines = pipelines(artifact_of(place).scorer, spec)
     _restore(lines, settled_of(place, spec).shares(count))
     # All of them are made beforehand: to make them between two batches would clear the caches.
-    records = list(jsonl.records(next_lines(place.touchpoints, count)))
+    records = list(jsonl.records(next_lines(place.touchpoints, count, spread=spread)))
     taken, measured, seconds = 0, 0, 0.0
     for partition, share in shared_out(jsonl.chunked(iter(records), PARTITIONS * most_records)):
         since = time.perf_counter()
@@ -108,14 +129,20 @@ def _restore(lines: Sequence[Pipeline], shares: Sequence[dict[bytes, bytes]]) ->
 
 
 def _resident_bytes() -> int:
+    """Of this process, without what the C library holds back for the next allocation (where it is glibc)."""
+    gc.collect()
+    if (libc := find_library("c")) and hasattr(CDLL(libc), "malloc_trim"):
+        CDLL(libc).malloc_trim(0)
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 PARTS: dict[str, Callable[[Place, int], float]] = {
     "customers": customers,
+    "spread": spread,
     "windows": windows,
     "batch": batch,
+    "silence": silence,
     "memory": memory,
     "restore": restore,
 }

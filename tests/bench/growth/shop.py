@@ -2,7 +2,7 @@
 
 One shop of 10,000 customers is simulated for eight weeks and run through the pipeline. A larger one holds each of them
 many times under other ids, with the state they had come to; a smaller one holds the first of them. What comes next are
-the same touchpoints for every size, each visit by one of the copies: the same activity of more or fewer customers.
+the same touchpoints for every size: by one of the copies of each customer, or, if `spread`, each visit by any of them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Settled:
     state: PartitionRow
 
     def shares(self, customers: int, position: Position = START) -> list[dict[bytes, bytes]]:
-        """The changelog of each of `PARTITIONS` partitions of a shop of so many customers, which stand at `position`."""
+        """The changelogs of the `PARTITIONS` partitions of a shop of so many customers; all stand at `position`."""
         partition = [partition_of(b"c%d" % number, PARTITIONS) for number in range(customers)]
         state = write_partition_row(replace(self.state, position=position))
         shares = [{PARTITION_KEY: state} for _ in range(PARTITIONS)]
@@ -68,14 +68,14 @@ def settle(scorer: ModelScorer, spec: CoreSpec) -> Settled:
     return Settled(rows, read_partition_row(rows.pop(PARTITION_KEY)))
 
 
-def next_lines(count: int, customers: int) -> Iterator[bytes]:
+def next_lines(count: int, customers: int, *, spread: bool = False) -> Iterator[bytes]:
     """What comes after the history: the first `count` touchpoints of four weeks, about one week of any size of shop."""
+    actor = _SESSION if spread else _CUSTOMER
     copies = -(-customers // SIMULATED)
     for line in islice(Load(4 * count, SIMULATED, weeks=4, start_ms=NEXT_START_MS).lines(), count):
-        session = _SESSION.search(line)
-        turn = zlib.crc32(session[1] if session else b"") % copies
-        found = _CUSTOMER.search(line)
+        found, acts = _CUSTOMER.search(line), actor.search(line)
         if found:
+            turn = zlib.crc32(acts[1] if acts else b"") % copies
             number = (int(found[1]) + SIMULATED * turn) % customers
             line = line[: found.start(1)] + b"%d" % number + line[found.end(1) :]
         # The history's ids are other ones.
