@@ -34,6 +34,8 @@ class Load:
     hidden: int = 64
     """Units of the model."""
     seed: int = 11
+    start_ms: int = LOAD_START_MS
+    """Event time of the first touchpoint, about."""
 
     def lines(self) -> Iterator[bytes]:
         """The touchpoints as they arrive: 5 % out of order, 1 % repeated, 0.1 % that can't be decoded."""
@@ -41,7 +43,7 @@ class Load:
             seed=self.seed,
             customers=self.customers,
             events=self.touchpoints,
-            start_ms=LOAD_START_MS,
+            start_ms=self.start_ms,
             days=7 * self.weeks,
             zipf_exponent=1.0,
             out_of_order_share=0.05,
@@ -64,7 +66,7 @@ class Load:
         How good a model is doesn't change how fast it is; all of the load would only take longer.
         """
         past, model = folder / "past.jsonl", folder / "bench.model"
-        start_ms = LOAD_START_MS - YEAR_DAYS * DAY_MS
+        start_ms = self.start_ms - YEAR_DAYS * DAY_MS
         before = Options(seed=self.seed + 1, customers=1_000, events=40_000, start_ms=start_ms, days=YEAR_DAYS)
         jsonl.write(past, simulate(before).lines())
         env = environment("unused:9092", STREAMSEG_MODEL_HIDDEN_SIZE=str(self.hidden))
