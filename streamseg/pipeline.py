@@ -205,7 +205,7 @@ class Pipeline:
             self.table.touched.update(steps.slot[[verdict.at for verdict in verdicts]].tolist())
 
     def _catch_up(self, slots: Int64Array, before_ms: int) -> None:
-        """Fold in what had closed before the batch, for all its customers in one go: run by run it would be a few each."""
+        """Fold in what had closed before the batch, for all its customers at once: run by run it would be a few each."""
         customers, more = np.unique(slots, return_counts=True)
         had = self.table.rows["touchpoints"][customers]
         known = customers[(had > 0) & (had + more >= self.rules.spec.gate_touchpoints)]

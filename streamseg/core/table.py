@@ -90,8 +90,8 @@ class CustomerTable:
         for run in self._runs(batch, slots, admitted, rows):
             first = int(run[0])
             boundary_ms = self.spec.windows.start_of(int(admitted.after_ms[first]))
-            # A few who are due are looked at together, and not each alone before his next row: as many as there are
-            # touchpoints at hand, so that no small batch waits. The first row's customer came before the boundary passed.
+            # Who is due is looked at together, and not each alone before his next row, unless there are more of them
+            # than touchpoints at hand: no small batch waits. The first row's customer came before the boundary passed.
             if 0 < self._due.until(boundary_ms) <= len(batch):
                 due = np.flatnonzero(self.rows["due_ms"][: len(self)] <= boundary_ms)
                 due = due[due != slots[first]]

@@ -1,7 +1,8 @@
 """A loaded model behind the core's `Scorer`: members, calibration and behaviour clusters, run in fixed padded tiles.
 
 Arrives: packed states (N, S) and features (N, F). Leaves: `Scores`. A row's result depends on that row alone, bit for
-bit: every product has `TILE` rows, or a part of them that was seen to make no difference. Knows nothing of files, windows or customers.
+bit: every product has `TILE` rows, or a part of them that was seen to make no difference. Knows nothing of files,
+windows or customers.
 """
 
 from __future__ import annotations

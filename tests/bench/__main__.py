@@ -7,12 +7,10 @@ It asserts no time. `python -m tests.bench --rows worker,bare --rounds 1`
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -20,18 +18,15 @@ from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from streamseg.datasets import jsonl
-from streamseg.kafka.client import KafkaAccess
-from streamseg.kafka.produce import produce
 from tests.bench import plot, report
 from tests.bench.facts import Facts, summary
 from tests.bench.load import Load
 from tests.bench.place import Place
+from tests.bench.prepare import prepared, publish
 from tests.bench.report import Result
 from tests.bench.rows import ROWS, Row, rows_named
 from tests.bench.running import CannotRun
 from tests.bench.topics import clear
-from tests.faults.cluster import run
 from tests.kafka import broker as brokers
 
 
@@ -44,14 +39,14 @@ def main() -> None:
         sys.exit(str(error))
     load = Load(arguments.touchpoints, arguments.customers, arguments.weeks, arguments.hidden)
     with tempfile.TemporaryDirectory(prefix="streamseg-bench-") as name, ExitStack() as stack:
-        place, touchpoint_bytes = _prepared(Path(name), load, arguments.max_batch)
+        place, touchpoint_bytes = prepared(Path(name), load, arguments.max_batch)
         facts = Facts.read(place.facts)
         print(f"{load.touchpoints:,} touchpoints of {touchpoint_bytes:.0f} bytes: {summary(facts)}", flush=True)
         if any(row.reads == "topic" for row in rows):
             broker = brokers.start(require_real=True)
             stack.callback(broker.stop)
             place = replace(place, bootstrap=broker.bootstrap)
-            _publish(place)
+            publish(place)
         results = _rounds(rows, place, arguments.rounds, arguments.most_seconds)
     about = {
         "load": {**asdict(load), "touchpoint_bytes": round(touchpoint_bytes)},
@@ -83,34 +78,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there, too")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it there (docs/img/bench.svg)")
     return parser.parse_args()
-
-
-def _prepared(folder: Path, load: Load, max_batch: int) -> tuple[Place, float]:
-    """Make the load, the model and the facts about them; the place knows no broker yet."""
-    place = Place(
-        bootstrap="",
-        group="bench",
-        touchpoints=load.touchpoints,
-        load=folder / "touchpoints.jsonl",
-        model=load.train(folder),
-        facts=folder / "facts.json",
-        scratch=folder / "scratch",
-        max_batch=max_batch,
-    )
-    touchpoint_bytes = load.write(place.load)
-    # In a process of its own, like every row: the state of all customers is not to stay in this one.
-    subprocess.run([sys.executable, "-m", "tests.bench.facts"], env=place.environment(), check=True)
-    return place, touchpoint_bytes
-
-
-def _publish(place: Place) -> None:
-    env = place.environment()
-    clear(place.bootstrap, env)
-    run(["models", "publish", str(place.model)], env)
-    records = (record for chunk in jsonl.read(place.load) for record in chunk)
-    sent = asyncio.run(produce(KafkaAccess(place.bootstrap), records))
-    if sent != place.touchpoints:
-        raise RuntimeError(f"{sent} of {place.touchpoints} touchpoints were published")
 
 
 def _rounds(rows: Sequence[Row], place: Place, rounds: int, most_s: float) -> list[Result]:

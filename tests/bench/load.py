@@ -66,7 +66,7 @@ class Load:
         How good a model is doesn't change how fast it is; all of the load would only take longer.
         """
         past, model = folder / "past.jsonl", folder / "bench.model"
-        start_ms = LOAD_START_MS - YEAR_DAYS * DAY_MS
+        start_ms = self.start_ms - YEAR_DAYS * DAY_MS
         before = Options(seed=self.seed + 1, customers=1_000, events=40_000, start_ms=start_ms, days=YEAR_DAYS)
         jsonl.write(past, simulate(before).lines())
         env = environment("unused:9092", STREAMSEG_MODEL_HIDDEN_SIZE=str(self.hidden))

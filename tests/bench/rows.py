@@ -11,11 +11,21 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 from tests.bench.peers.kafka_streams.peer import VARIANTS
 from tests.bench.place import Place
 from tests.bench.running import CannotRun, by_commits, by_its_word
+
+
+class Named(Protocol):
+    """A row of any table."""
+
+    @property
+    def name(self) -> str: ...
+
+
+T = TypeVar("T", bound=Named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +154,13 @@ def rows_named(names: str) -> tuple[Row, ...]:
     >>> [row.name for row in rows_named("bare,worker")]
     ['worker', 'bare']
     """
+    return chosen(names, ROWS)
+
+
+def chosen(names: str, rows: Sequence[T]) -> tuple[T, ...]:
+    """Those of any table's rows that a comma-separated list names; as `rows_named`."""
     asked = [name.strip() for name in names.split(",") if name.strip()]
-    known = [row.name for row in ROWS]
+    known = [row.name for row in rows]
     if unknown := [name for name in asked if name not in known]:
         raise ValueError(f"no row {', '.join(unknown)}; expected some of {', '.join(known)}")
-    return tuple(row for row in ROWS if not asked or row.name in asked)
+    return tuple(row for row in rows if not asked or row.name in asked)

@@ -10,7 +10,9 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,33 @@ def by_commits(command: Sequence[str], place: Place, *, most_s: float) -> float:
     Raises:
         CannotRun: If it ends by itself, commits nothing for long, or too rarely to be measured.
     """
+    with started(command, place) as contender:
+        return rate_of(_advances(contender, place.touchpoints, most_s), place.touchpoints)
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A running process, what it said, and how far its group has come."""
+
+    process: subprocess.Popen[bytes]
+    progress: Progress
+    log: Path
+
+    def committed(self) -> int:
+        """Touchpoints.
+
+        Raises:
+            CannotRun: If it has ended by itself.
+        """
+        done = sum(self.progress.committed().values())
+        if self.process.poll() is not None:
+            raise CannotRun(f"ended with {self.process.returncode} after {done} touchpoints: {last_words(self.log)}")
+        return done
+
+
+@contextmanager
+def started(command: Sequence[str], place: Place) -> Iterator[Contender]:
+    """Run a contender for as long as the block lasts."""
     log = place.scratch / "log"
     progress = Progress(place.bootstrap, (), group=place.group)
     with log.open("ab") as sink:
@@ -50,7 +79,7 @@ def by_commits(command: Sequence[str], place: Place, *, most_s: float) -> float:
             command, env=place.environment(), stdout=sink, stderr=subprocess.STDOUT, start_new_session=True
         )
         try:
-            return rate_of(_advances(process, progress, place, log, most_s), place.touchpoints)
+            yield Contender(process, progress, log)
         finally:
             progress.close()
             _end(process)
@@ -113,24 +142,22 @@ def last_words(log: Path) -> str:
     return lines[-1][:200] if lines else "without a word"
 
 
-def _advances(
-    process: subprocess.Popen[bytes], progress: Progress, place: Place, log: Path, most_s: float
-) -> list[Advance]:
+def _advances(contender: Contender, touchpoints: int, most_s: float) -> list[Advance]:
     """Each time that more was committed, until all is, or `most_s` after the warm-up."""
     advances: list[Advance] = [(time.perf_counter(), 0)]
     warm_at: float | None = None
     while True:
-        done, now = sum(progress.committed().values()), time.perf_counter()
+        done, now = contender.committed(), time.perf_counter()
         if done > advances[-1][1]:
             advances.append((now, done))
-            if warm_at is None and done >= WARM_UP_SHARE * place.touchpoints:
+            if warm_at is None and done >= WARM_UP_SHARE * touchpoints:
                 warm_at = now
-        if done >= place.touchpoints or (warm_at is not None and now - warm_at > most_s):
+        if done >= touchpoints or (warm_at is not None and now - warm_at > most_s):
             return advances
-        if process.poll() is not None:
-            raise CannotRun(f"ended with {process.returncode} after {done} touchpoints: {last_words(log)}")
         if now - advances[-1][0] > STALL_S:
-            raise CannotRun(f"committed nothing for {STALL_S:.0f} s after {done} touchpoints: {last_words(log)}")
+            raise CannotRun(
+                f"committed nothing for {STALL_S:.0f} s after {done} touchpoints: {last_words(contender.log)}"
+            )
         time.sleep(LOOK_S)
 
 

@@ -1,14 +1,16 @@
 """The bare transactional loop: consume, write as many records of the same size as the worker does, commit; no work.
 
 What leaves is counted beforehand (`facts.py`). As in the worker each partition has a consumer and a transactional
-producer of its own, a transaction takes up to as many touchpoints, and records leave in batches filled by hand.
+producer of its own, a transaction takes up to as many touchpoints, and records leave in batches filled by hand. What
+leaves is its touchpoint, filled up with blanks or cut: so a reader of outputs sees its event time (latency/).
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
@@ -51,7 +53,7 @@ async def _copy(place: Place, facts: Facts, partition: int) -> None:
         before, taken = taken, taken + len(records)
         async with producer.transaction():
             await asyncio.gather(
-                *(_write(producer, where, one, before, taken) for where, one in _where(place, facts, partition))
+                *(_write(producer, where, one, before, records) for where, one in _where(place, facts, partition))
             )
             await producer.send_offsets_to_transaction({source: records[-1].offset + 1}, place.group)
 
@@ -62,13 +64,17 @@ def _where(place: Place, facts: Facts, partition: int) -> Iterator[tuple[TopicPa
         yield TopicPartition(topic, partition), one
 
 
-async def _write(producer: AIOKafkaProducer, where: TopicPartition, one: Leaving, before: int, taken: int) -> None:
-    """As many records as the touchpoints between the counts bring about, of the mean size."""
-    value, now_ms, deliveries = bytes(one.value_bytes), time.time_ns() // 1_000_000, []
+async def _write(
+    producer: AIOKafkaProducer, where: TopicPartition, one: Leaving, before: int, records: Sequence[Any]
+) -> None:
+    """As many records as the touchpoints after the first `before` bring about, of the mean size."""
+    now_ms, deliveries = time.time_ns() // 1_000_000, []
     batch = producer.create_batch()
-    first, last = round(before * one.per_touchpoint), round(taken * one.per_touchpoint)
+    first, last = round(before * one.per_touchpoint), round((before + len(records)) * one.per_touchpoint)
     for number in range(first, last):
+        cause = records[min(max(int(number / one.per_touchpoint) - before, 0), len(records) - 1)]
         key = number.to_bytes(max(one.key_bytes, 8), "big")
+        value = cause.value[: one.value_bytes].ljust(one.value_bytes)
         if batch.append(timestamp=now_ms, key=key, value=value) is None:
             deliveries.append(await producer.send_batch(batch, where.topic, partition=where.partition))
             batch = producer.create_batch()

@@ -12,7 +12,7 @@ import time
 from streamseg.core.spec import CoreSpec
 from streamseg.model.artifact import load
 from tests.bench.peers.kafka_streams.check import prepare
-from tests.bench.peers.kafka_streams.peer import VARIANTS, StreamsPeer, Variant
+from tests.bench.peers.kafka_streams.peer import LATENCY_VARIANTS, VARIANTS, StreamsPeer, Variant
 from tests.bench.place import Place
 
 LOOK_S = 0.2
@@ -35,9 +35,9 @@ def main() -> None:
 
 
 def _named(store: str, profile: str, threads: str) -> Variant:
-    """Find a variant of the throughput table."""
-    (found,) = (one for one in VARIANTS if (one.store, one.profile, str(one.threads)) == (store, profile, threads))
-    return found
+    """Find a variant of one of the tables."""
+    asked = (store, profile, threads)
+    return next(one for one in VARIANTS + LATENCY_VARIANTS if (one.store, one.profile, str(one.threads)) == asked)
 
 
 if __name__ == "__main__":

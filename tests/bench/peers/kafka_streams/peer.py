@@ -64,6 +64,10 @@ VARIANTS: Final = tuple(
     for threads in (1, 2)
 )
 """The rows of the throughput table."""
+LATENCY_VARIANTS: Final = tuple(
+    Variant(store, profile) for store in ("rocksdb", "memory") for profile in ("default", "latency")
+)
+"""Those of the latency table."""
 
 
 class StreamsPeer:

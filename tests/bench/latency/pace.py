@@ -1,0 +1,145 @@
+"""The publisher of a latency run: so many touchpoints a second, each stamped with the instant at which it was due.
+
+Arrives: the load's file and a `Pace`. Leaves: touchpoints on the topic, and one line of JSON: how many, and how late
+this process itself was. A process of its own: `python -m tests.bench.latency.pace '{"rate": 5000.0, ...}'`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+import orjson
+from aiokafka import AIOKafkaProducer
+
+from streamseg.datasets import jsonl
+from streamseg.kafka.partitioner import partition_of
+from streamseg.wire.topics import TOUCHPOINTS
+from tests.bench.place import Place
+from tests.faults.cluster import PARTITIONS
+
+TICK_MS = 4
+"""What is due within it leaves together: a request of some touchpoints, as publishers with a small linger send."""
+POOL = 50_000
+"""Touchpoints of the load's end whose customers and contents come again, each under an id of its own."""
+
+Template = tuple[bytes, bytes, int]
+"""Customer, the fields behind the ids and the time, and the partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When what is published."""
+
+    rate: float
+    """Touchpoints a second, above 0."""
+    seconds: float
+    begin_ms: int
+    """When the first is due, milliseconds UTC."""
+    new_every: int
+    """Each so many-th touchpoint is the first of a new customer: it brings an output about, whatever the model."""
+
+    @property
+    def touchpoints(self) -> int:
+        """Of the whole run."""
+        return round(self.rate * self.seconds)
+
+    def due_ms(self, number: int) -> int:
+        """When the touchpoint of this number, from 0, is due: whole ticks, never decreasing.
+
+        >>> [Pace(500.0, 1.0, 1_000, 50).due_ms(number) for number in (0, 1, 2, 3, 4)]
+        [1000, 1000, 1004, 1004, 1008]
+        """
+        return self.begin_ms + int(number / self.rate * 1_000) // TICK_MS * TICK_MS
+
+    def command(self) -> list[str]:
+        """Of the process that keeps it."""
+        return [sys.executable, "-m", "tests.bench.latency.pace", json.dumps(asdict(self))]
+
+
+def templates(lines: Iterator[bytes]) -> list[Template]:
+    """What comes again, from JSON lines; what can't be read is left out.
+
+    >>> line = b'{"event_id":"e1","customer_id":"c1","event_time":5,"type":"view"}'
+    >>> templates(iter([line, b"{"]))
+    [(b'c1', b'"type":"view"}', 3)]
+    """
+    found = []
+    for line in lines:
+        try:
+            doc = orjson.loads(line)
+            customer = doc.pop("customer_id").encode()
+        except (ValueError, KeyError, AttributeError):
+            continue
+        rest = {name: value for name, value in doc.items() if name not in ("event_id", "event_time")}
+        found.append((customer, orjson.dumps(rest)[1:], partition_of(customer, PARTITIONS)))
+    return found
+
+
+def touchpoint(number: int, template: Template, pace: Pace) -> tuple[int, bytes, bytes]:
+    """Partition, key and value of the touchpoint of this number.
+
+    >>> pace = Pace(500.0, 1.0, 1_000, 2)
+    >>> touchpoint(2, (b"c1", b'"type":"view"}', 3), pace)
+    (3, b'c1', b'{"event_id":"1000-2","customer_id":"c1","event_time":1004,"type":"view"}')
+    >>> touchpoint(3, (b"c1", b'"type":"view"}', 3), pace)[1]
+    b'new-1000-3'
+    """
+    customer, rest, partition = template
+    if number % pace.new_every == pace.new_every - 1:
+        customer = b"new-%d-%d" % (pace.begin_ms, number)
+        partition = partition_of(customer, PARTITIONS)
+    # About 200 bytes, as the load's: its ids have the length of UUIDs, these haven't.
+    value = b'{"event_id":"%d-%d","customer_id":"%b","event_time":%d,%b' % (
+        pace.begin_ms,
+        number,
+        customer,
+        pace.due_ms(number),
+        rest,
+    )
+    return partition, customer, value
+
+
+async def keep(pace: Pace, bootstrap: str, pool: list[Template]) -> list[float]:
+    """Publish, and return how many milliseconds late each tick left this process."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=0)
+    await producer.start()
+    deliveries, late_ms, number, contents = [], [], 0, cycle(pool)
+    while number < pace.touchpoints:
+        due_ms = pace.due_ms(number)
+        await asyncio.sleep(max(0.0, due_ms / 1_000 - time.time()))
+        batches = [producer.create_batch() for _ in range(PARTITIONS)]
+        while number < pace.touchpoints and pace.due_ms(number) == due_ms:
+            partition, key, value = touchpoint(number, next(contents), pace)
+            batches[partition].append(timestamp=due_ms, key=key, value=value)
+            number += 1
+        for partition, batch in enumerate(batches):
+            if batch.record_count():
+                deliveries.append(await producer.send_batch(batch, TOUCHPOINTS, partition=partition))
+        late_ms.append(time.time() * 1_000 - due_ms)
+    await asyncio.gather(*deliveries)
+    await producer.stop()
+    return late_ms
+
+
+def main() -> None:
+    """Keep the pace that the argument tells, at the place that the environment tells."""
+    place, pace = Place.here(), Pace(**json.loads(sys.argv[1]))
+    late_ms = asyncio.run(keep(pace, place.bootstrap, templates(_last_lines(place.load))))
+    print(json.dumps({"touchpoints": pace.touchpoints, "late_ms_p99": round(float(np.quantile(late_ms, 0.99)), 1)}))
+
+
+def _last_lines(load: Path) -> Iterator[bytes]:
+    values = [record.value for chunk in jsonl.read(load) for record in chunk]
+    return iter(values[-POOL:])
+
+
+if __name__ == "__main__":
+    main()
