@@ -40,7 +40,7 @@ def prepared(folder: Path, load: Load, max_batch: int) -> tuple[Place, float]:
 def publish(place: Place) -> None:
     """Put the load and the model onto topics that hold nothing else."""
     env = place.environment()
-    clear(place.bootstrap, env, keep=())
+    clear(place.bootstrap, env, kept=())
     run(["models", "publish", str(place.model)], env)
     records = (record for chunk in jsonl.read(place.load) for record in chunk)
     sent = asyncio.run(produce(KafkaAccess(place.bootstrap), records))
