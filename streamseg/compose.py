@@ -39,6 +39,7 @@ def core_spec(settings: Settings) -> CoreSpec:
             outcome_types=decisions.outcome_types,
             gate_touchpoints=decisions.gate_touchpoints,
             gate_age_days=decisions.gate_age_days,
+            silent_windows=decisions.silent_windows,
         )
     except ValueError as error:
         raise ConfigError(f"decisions: {error}") from error
@@ -61,6 +62,7 @@ def rules(settings: Settings, *, live: bool) -> Rules:
         limits=decode_limits(settings, live=live),
         horizon_days=decisions.churn_horizon_days,
         holdout_percent=decisions.holdout_percent,
+        has_reasons=decisions.reasons == "all",
     )
 
 

@@ -47,6 +47,8 @@ class Rules:
     horizon_days: int = 90
     """Of the churn risk; a model for another horizon is refused."""
     holdout_percent: int = 5
+    has_reasons: bool = True
+    """Changes and alerts carry the grounds of their score."""
     origin: Origin = "live"
     run: str = ""
     """Name of a backfill; part of its outputs' ids."""
@@ -205,7 +207,7 @@ class Pipeline:
             self.table.touched.update(steps.slot[[verdict.at for verdict in verdicts]].tolist())
 
     def _catch_up(self, slots: Int64Array, before_ms: int) -> None:
-        """Fold in what had closed before the batch, for all its customers at once: run by run it would be a few each."""
+        """Fold in what had closed before the batch, for all its customers at once, not a few run by run."""
         customers, more = np.unique(slots, return_counts=True)
         had = self.table.rows["touchpoints"][customers]
         known = customers[(had > 0) & (had + more >= self.rules.spec.gate_touchpoints)]
@@ -232,7 +234,7 @@ class Pipeline:
         """Reasons by position in the steps, for what changes a segment; a reconciliation has its own."""
         told = [v.at for v in verdicts if v.change and not steps.is_gated[v.at]]
         why: dict[int, Sequence[Reason]] = {}
-        if scores is None or steps.kind == "reconcile":
+        if scores is None or steps.kind == "reconcile" or not self.rules.has_reasons:
             return why
         for start in range(0, len(told), _EXPLAINED_AT_ONCE):
             at = told[start : start + _EXPLAINED_AT_ONCE]

@@ -27,7 +27,7 @@ class CoreSpec:
     gate_age_days: int = 7
     """Nor before so many days after the first."""
     silent_windows: int = 52
-    """A customer silent for longer is not looked at any more until the next touchpoint."""
+    """A customer silent for longer is not looked at any more until the next touchpoint; 0: nobody is in between."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.allowed_lateness_ms <= 13 * self.windows.length_ms:

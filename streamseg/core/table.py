@@ -170,7 +170,7 @@ class CustomerTable:
         )
         self.rows["assessed_ms"][who] = instant_ms  # the last row of a customer wins
         customers = who[starts_of(who)]
-        next_ms = np.full(len(customers), self.spec.windows.start_ms(window + 1))
+        next_ms = self.spec.windows.start_ms(window + 1) if self.spec.silent_windows else NEVER_MS
         self._fall_due(customers, np.where(self._may_be_scored(customers), next_ms, NEVER_MS))
         return self._steps("touch", window, who, rows, instant_ms, known, self._outcome[batch.type_code[rows]])
 

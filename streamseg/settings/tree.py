@@ -140,6 +140,12 @@ class DecisionSettings:
         3, 1, 1_000, "touchpoints", "below it a score says more about the average than about the customer"
     )
     gate_age_days: int = _whole(7, 0, 365, "days", "one whole window of behaviour")
+    silent_windows: int = _whole(
+        52, 0, 520, "windows", "a year of silence; 0 looks at nobody between touchpoints: no alert without one"
+    )
+    reasons: str = _text(
+        "all", "grounds of every change and alert; none saves about a quarter of the time", choices=("all", "none")
+    )
     cooling_enter: float = _decimal(0.5, 0, 1, "risk", "more likely gone than not")
     cooling_exit: float = _decimal(0.4, 0, 1, "risk", "below entering, so that noise does not flap")
     at_risk_enter: float = _decimal(0.75, 0, 1, "risk", "three to one")

@@ -77,8 +77,17 @@ def _bytewax(place: Place) -> Sequence[str]:
     return (sys.executable, "-m", "bytewax.run", flow, "-r", str(store), "-s", "30", "-b", "0")
 
 
+PEERS_PART = ("STREAMSEG_SILENT_WINDOWS=0", "STREAMSEG_REASONS=none")
+"""Settings of a worker that does no more than the peers."""
+
 ROWS: tuple[Row, ...] = (
     Row("worker", "worker", "streamseg worker", _python("streamseg", "worker")),
+    Row(
+        "part",
+        "peer",
+        "streamseg worker, the peers' part of the work: no silence, no reasons",
+        lambda place: ("env", *PEERS_PART, *_python("streamseg", "worker")(place)),
+    ),
     Row(
         "bare",
         "limit",
