@@ -20,6 +20,7 @@ from streamseg.core.windows import Int64Array
 
 _ROWS_AT_ONCE = 1_024
 """Customers folded together: bounds the dense block of closed windows to some megabytes."""
+_FEW = 256
 _NONE = -1
 
 
@@ -85,8 +86,9 @@ class FoldCache:
         self._generation[fresh] = table.generation[distinct[stale]]
         behind = at[self._stop[at] < window]
         behind = behind[np.argsort(self._stop[behind], kind="stable")]
-        # Who is behind by 1, by 2, by 3 or 4, by 5 to 8 … windows goes together: few steps with many rows in each.
-        reach = np.ceil(np.log2(window - self._stop[behind]))
+        # Many go by how far they are behind, 1, 2, 3 or 4, 5 to 8 … windows, so that few windows are described in vain;
+        # a few go together, so that few steps are taken.
+        reach = np.ceil(np.log2(window - self._stop[behind])) * (len(behind) > _FEW)
         for group in np.split(behind, np.flatnonzero(np.diff(reach)) + 1):
             for first in range(0, len(group), _ROWS_AT_ONCE):
                 self._fold(table, group[first : first + _ROWS_AT_ONCE], window)

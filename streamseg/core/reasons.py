@@ -89,7 +89,7 @@ class _Writer:
         kind, oldest, newest, counts, outcome_days = fact
         name = KIND_NAMES[kind]
         span = when(self.running - newest, self.running - oldest, self.spec.length_days)
-        facts = touchpoint_words(name, counts, outcome_days if self.outcome == "purchase" else 0)
+        facts = touchpoint_words(name, tuple(counts), outcome_days if self.outcome == "purchase" else 0)
         return Reason(
             name,
             _direction(contribution),

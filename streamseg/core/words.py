@@ -6,7 +6,8 @@ Arrives: names of grounds with counts, or with the features of a row. Leaves: ph
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
+from functools import lru_cache
 from typing import Final
 
 from streamseg.core.features import COLUMN
@@ -68,7 +69,8 @@ def outcome_word(outcome_types: Collection[str]) -> str:
     return "purchase" if {"purchase", "renew"} <= outcomes <= set(KINDS["purchases"]) else "outcome"
 
 
-def touchpoint_words(name: str, counts: Sequence[int], purchase_days: int) -> str:
+@lru_cache(maxsize=16_384)  # most spans hold few touchpoints, so the same sentences come again and again
+def touchpoint_words(name: str, counts: tuple[int, ...], purchase_days: int) -> str:
     """What happened.
 
     Args:
@@ -79,13 +81,13 @@ def touchpoint_words(name: str, counts: Sequence[int], purchase_days: int) -> st
 
     >>> counts = [0] * len(TYPE_CODES)
     >>> counts[TYPE_CODES["purchase"]], counts[TYPE_CODES["email_open"]] = 5, 1
-    >>> touchpoint_words("touchpoints", counts, 2)
+    >>> touchpoint_words("touchpoints", tuple(counts), 2)
     'purchases on 2 days, 1 message opened or clicked'
     """
     phrases = []
     for kind in KINDS if name == KIND_NAMES[EVERY_KIND] else (name,):
         for codes, one, many in _BY_CODE[kind]:
-            number = sum(counts[code] for code in codes)
+            number = sum([counts[code] for code in codes])
             if number and codes[0] == _PURCHASE and purchase_days:
                 phrases.append(f"purchases on {_days(purchase_days)}")
             elif number:
@@ -94,6 +96,7 @@ def touchpoint_words(name: str, counts: Sequence[int], purchase_days: int) -> st
     return ", ".join((*phrases[:PHRASES_LIMIT], *more))
 
 
+@lru_cache
 def when(nearest: int, farthest: int, length_days: int) -> str:
     """Which windows, for people; 0 is the running one.
 

@@ -144,10 +144,10 @@ def encode_decision(decision: Decision) -> bytes:
         InvariantError: If a number is not finite. Nothing of the batch may be committed then.
     """
     what = decision.kind, decision.customer_id
-    _refuse_not_finite(what, score=decision.score, threshold=decision.threshold)
+    _refuse_not_finite(what, ("score", "threshold"), (decision.score, decision.threshold))
     for reason in decision.reasons:
         if not isfinite(reason.contribution):
-            _refuse_not_finite(what, **{f"reasons[{reason.name}].contribution": reason.contribution})
+            _refuse_not_finite(what, (f"reasons[{reason.name}].contribution",), (reason.contribution,))
     return orjson.dumps(
         {
             "event_id": decision.event_id,
@@ -185,14 +185,7 @@ def encode_profile(profile: CustomerProfile) -> bytes:
     Raises:
         InvariantError: If a number is not finite. Nothing of the batch may be committed then.
     """
-    _refuse_not_finite(
-        ("profile", profile.customer_id),
-        churn_probability=profile.churn_probability,
-        expected_purchases=profile.expected_purchases,
-        expected_value=profile.expected_value,
-        expected_value_low=profile.expected_value_low,
-        expected_value_high=profile.expected_value_high,
-    )
+    _refuse_not_finite(("profile", profile.customer_id), _FORECAST, profile[3:8])
     return orjson.dumps(
         {
             "event_id": profile.event_id,
@@ -214,11 +207,14 @@ def encode_profile(profile: CustomerProfile) -> bytes:
     )
 
 
-def _refuse_not_finite(what: tuple[str, str], **numbers: float | None) -> None:
+_FORECAST: Final = CustomerProfile._fields[3:8]
+
+
+def _refuse_not_finite(what: tuple[str, str], names: tuple[str, ...], numbers: tuple[float | None, ...]) -> None:
     # orjson would write NaN as null without a word: a reader would take a broken model for a customer below the gate.
-    for field, value in numbers.items():
+    for name, value in zip(names, numbers, strict=True):
         if value is not None and not isfinite(value):
             raise InvariantError(
-                f"{what[0]} of customer {what[1]!r}: {field} is {value!r}; only finite numbers may leave. Nothing was "
+                f"{what[0]} of customer {what[1]!r}: {name} is {value!r}; only finite numbers may leave. Nothing was "
                 "committed: roll the model back (streamseg models rollback) and report the customer's touchpoints"
             )

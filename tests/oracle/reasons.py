@@ -129,7 +129,7 @@ class Why:
     def _told(self, name: str, contribution: float, types: set[str], span: range) -> Ground:
         held = self._windows_with(types, span)
         summaries = [self.history.windows[window] for window in held]
-        counts = [sum(summary.types[type_] for summary in summaries) for type_ in TYPES]
+        counts = tuple(sum(summary.types[type_] for summary in summaries) for type_ in TYPES)
         days = sum(len(summary.outcome_days) for summary in summaries)
         sentence = touchpoint_words(name, counts, days if outcome_word(self.outcome_types) == "purchase" else 0)
         ago = when(self.window - held[-1], self.window - held[0], self.spec.length_days)

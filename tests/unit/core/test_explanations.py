@@ -193,12 +193,14 @@ def test_no_sentence_calls_something_a_purchase_that_is_none() -> None:
     assert outcome_word(("purchase",)) == outcome_word(("purchase", "renew", "view")) == "outcome"
     counts = [0] * len(TYPE_CODES)
     counts[TYPE_CODES["purchase"]] = 2
-    assert touchpoint_words("purchases", counts, 0) == "2 purchases or renewals"
+    assert touchpoint_words("purchases", tuple(counts), 0) == "2 purchases or renewals"
 
 
 def test_a_long_list_says_that_there_is_more() -> None:
     counts = [1] * len(TYPE_CODES)
-    assert touchpoint_words("touchpoints", counts, 2) == "purchases on 2 days, 1 subscription, 1 refund, and more"
+    assert (
+        touchpoint_words("touchpoints", tuple(counts), 2) == "purchases on 2 days, 1 subscription, 1 refund, and more"
+    )
 
 
 @pytest.mark.parametrize("length_days", [1, 7, 14])
