@@ -35,7 +35,7 @@ EVENT_ID, CUSTOMER_ID, TYPE, EVENT_TIME, CHANNEL, SESSION_ID, AMOUNT, CURRENCY, 
 FIELD_COUNT: Final = 15
 
 _MOST_DIGITS: Final = 15
-"""Of a number: as many as a double keeps, so the decimal that stands in the record is the number that is meant."""
+"""Of a number: so many fit in 64 bits, and a double keeps them all, so the number is the decimal that was written."""
 _MICRO: Final = 1_000_000
 _MICRO_DIGITS: Final = 6
 

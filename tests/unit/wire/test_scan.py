@@ -92,6 +92,9 @@ TIMES = (
     *("1970-01-01T00:00:00Z", "1969-12-31T23:59:59.999Z", "1969-12-31T23:00:00-01:00", "1970-01-01T00:00:00+00:01"),
     *("9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59-00:01", "0000-01-01T00:00:00Z", "2024-W10-2T12:00:00.000Z"),
     *(
+        "2100-02-29T00:00:00Z",
+        "9999-12-31T23:59:00-00:01",
+        "2024-03-05T12:00:00+05.30",
         "2024-03-05T12:00:00,5Z",
         "2024-03-05T12:00Z",
         "2024-3-05T12:00:00.00Z",
@@ -293,6 +296,21 @@ def test_what_is_there_in_full_is_plain_in_any_order_and_with_any_whitespace() -
 def test_nulls_are_plain_where_a_field_may_be_absent() -> None:
     for name in Touchpoint.__annotations__:
         assert is_plain(Record(b"c-1", spelt(name, "null"))) == [name not in WHOLE]
+
+
+@pytest.mark.parametrize("name", sorted(Touchpoint.__annotations__))
+def test_a_repeated_field_is_not_plain_even_if_both_say_the_same(name: str) -> None:
+    value = spelt(name, WHOLE.get(name, "null"))
+    twice = value[:-1] + f',"{name}":{WHOLE.get(name, "null")}}}'.encode()
+    assert is_plain(Record(b"c-1", value), Record(b"c-1", twice)) == [True, False]
+    assert told(by_both([Record(b"c-1", twice)])) == told(by_reference([Record(b"c-1", twice)]))
+
+
+@pytest.mark.parametrize("byte", range(256))
+def test_strings_of_printable_ascii_are_plain_and_no_others(byte: int) -> None:
+    record = Record(b"c-1", spelt("event_id", '"ab"').replace(b"ab", b"a" + bytes([byte]) + b"b"))
+    assert is_plain(record) == [0x20 <= byte < 0x80 and byte not in b'"\\']
+    assert told(by_both([record])) == told(by_reference([record]))
 
 
 @given(whole=st.integers(0, MAX_AMOUNT - 1), fraction=st.text("0123456789", max_size=6))
