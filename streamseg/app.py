@@ -32,6 +32,7 @@ from streamseg.ops.health import Health
 from streamseg.ops.logging import configuration
 from streamseg.ops.metrics import Metrics
 from streamseg.pipeline import Pipeline, Rules
+from streamseg.rehearsal import rehearse
 from streamseg.settings import Settings, load
 from streamseg.web.pages import mount
 from streamseg.wire.topics import TOUCHPOINTS
@@ -137,6 +138,7 @@ def _model_feed(access: KafkaAccess, rules: Rules, health: Health, metrics: Metr
         access,
         windows=rules.spec.windows,
         horizon_days=rules.horizon_days,
+        prepare=partial(rehearse, rules),
         loaded=loaded,
         missing=partial(health.waits, "model"),
     )

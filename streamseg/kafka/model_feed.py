@@ -37,6 +37,7 @@ class ModelFeed:
         access: Where Kafka is.
         windows: A model for other windows is refused.
         horizon_days: A model for another horizon is refused.
+        prepare: Called with each new scorer, in a thread of its own, before it becomes current.
         loaded: Called with each model that becomes current.
         missing: Called with the reason whenever there is no current model that works.
         topic: Name of the registry's topic.
@@ -48,13 +49,14 @@ class ModelFeed:
         *,
         windows: WindowSpec,
         horizon_days: float,
+        prepare: Callable[[Scorer], None],
         loaded: Callable[[Artifact], None],
         missing: Callable[[str], None],
         topic: str = MODELS,
     ) -> None:
         self._access, self._topic = access, topic
         self._windows, self._horizon_days = windows, horizon_days
-        self._loaded, self._missing = loaded, missing
+        self._prepare, self._loaded, self._missing = prepare, loaded, missing
         self._current: Artifact | None = None
         self._kept: dict[str, Artifact] = {}
         self._arrived = asyncio.Event()
@@ -104,6 +106,8 @@ class ModelFeed:
                 f"it forecasts {artifact.scorer.horizon_days:g} days and churn_horizon_days is {self._horizon_days:g}; "
                 f"train a model for this horizon or change the setting"
             )
+        if version not in self._kept:
+            await asyncio.to_thread(self._prepare, artifact.scorer)
         self._kept[version] = artifact
         for old in list(self._kept)[:-KEPT]:
             del self._kept[old]

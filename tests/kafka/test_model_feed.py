@@ -48,6 +48,7 @@ def follow(broker: Broker, name: str, story: Callable[[Room, ModelFeed, Listener
             room.access,
             windows=WEEKS,
             horizon_days=90,
+            prepare=lambda scorer: None,
             loaded=lambda artifact: listener.hear(artifact.version),
             missing=listener.hear,
             topic=room.topic("models"),

@@ -45,6 +45,7 @@ class Stage:
             room.access,
             windows=RULES.spec.windows,
             horizon_days=RULES.horizon_days,
+            prepare=lambda scorer: None,
             loaded=lambda artifact: None,
             missing=lambda reason: self.health.waits("model", reason),
             topic=room.topic("models"),
