@@ -12,7 +12,6 @@ import os
 import pickle
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from ctypes import CDLL
 from ctypes.util import find_library
@@ -72,9 +71,11 @@ def silence(place: Place, count: int) -> float:
 def memory(place: Place, _: int) -> float:
     """Bytes by which the process grew for each customer, over the whole load, everything counted."""
     scorer = artifact_of(place).scorer
-    # What a process has before its first customer: the libraries, and the partitioner's memory of keys.
-    ((_, records),) = deque(batches(place), maxlen=1)
-    _process(pipelines(scorer)[0], records)
+    # What a process has before its first customer: the libraries, and the decoder's and partitioner's bounded caches.
+    first = pipelines(scorer)[0]
+    for _, records in batches(place):
+        first.decode(records)
+    _process(first, records)
     before_bytes, lines = _resident_bytes(), pipelines(scorer)
     for partition, records in batches(place):
         _process(lines[partition], records)

@@ -20,6 +20,7 @@ from streamseg.datasets.simulator import DAY_MS
 from streamseg.kafka.partitioner import partition_of
 from streamseg.model.scorer import ModelScorer
 from streamseg.partition_row import PARTITION_KEY, PartitionRow, Position, read_partition_row, write_partition_row
+from streamseg.pipeline import Pipeline
 from tests.bench.facts import SWEEP_SLICE, pipelines
 from tests.bench.load import LOAD_START_MS, Load
 from tests.faults.cluster import PARTITIONS
@@ -28,8 +29,8 @@ SIMULATED = 10_000
 HISTORY_WEEKS = 8
 HISTORY_TOUCHPOINTS = 20 * SIMULATED
 HISTORY_BATCH = 16_000
-NEXT_START_MS = LOAD_START_MS + (7 * HISTORY_WEEKS + 3) * DAY_MS
-"""A Thursday: what comes next passes the end of a week in its middle."""
+NEXT_START_MS = LOAD_START_MS + 7 * HISTORY_WEEKS * DAY_MS
+"""A Monday: what comes next lies in one week, whose beginning everybody silent was looked at."""
 START = Position(0, "", PARTITIONS)
 _CUSTOMER = re.compile(rb'"customer_id":"c(\d+)"')
 _SESSION = re.compile(rb'"session_id":"([^"]*)"')
@@ -63,16 +64,22 @@ def settle(scorer: ModelScorer, spec: CoreSpec) -> Settled:
     pipeline, rows = pipelines(scorer, spec)[0], dict[bytes, bytes]()
     for records in jsonl.chunked(jsonl.records(load.lines()), HISTORY_BATCH):
         _keep(rows, pipeline.process(records, now_ms=None, position=START).rows)
-        while pipeline.backlog:
-            _keep(rows, pipeline.sweep(SWEEP_SLICE, now_ms=None, position=START).rows)
+        _sweep(pipeline, rows)
+    pipeline.advance_clock(NEXT_START_MS)
+    _sweep(pipeline, rows)
     return Settled(rows, read_partition_row(rows.pop(PARTITION_KEY)))
 
 
+def _sweep(pipeline: Pipeline, rows: dict[bytes, bytes]) -> None:
+    while pipeline.backlog:
+        _keep(rows, pipeline.sweep(SWEEP_SLICE, now_ms=None, position=START).rows)
+
+
 def next_lines(count: int, customers: int, *, spread: bool = False) -> Iterator[bytes]:
-    """What comes after the history: the first `count` touchpoints of four weeks, about one week of any size of shop."""
+    """What comes after the history: the first `count` touchpoints of four weeks, less than one of them."""
     actor = _SESSION if spread else _CUSTOMER
     copies = -(-customers // SIMULATED)
-    for line in islice(Load(4 * count, SIMULATED, weeks=4, start_ms=NEXT_START_MS).lines(), count):
+    for line in islice(Load(6 * count, SIMULATED, weeks=4, start_ms=NEXT_START_MS).lines(), count):
         found, acts = _CUSTOMER.search(line), actor.search(line)
         if found:
             turn = zlib.crc32(acts[1] if acts else b"") % copies
