@@ -45,6 +45,7 @@ lock: ## renew the hash-checked constraints (needs uv)
 	  --generate-hashes --no-emit-index-url --extra peers --extra test pyproject.toml - -o constraints-peers.txt
 
 clean: ## remove the environment and every cache
+	find streamseg -name '*.nb[ci]' -delete
 	rm -rf $(VENV) $(VENV)-bench build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # --- the environment: each stamp stands for "installed from these pins" ---------------------------------------------------

@@ -1,4 +1,8 @@
-"""Loops over rows as machine code: one pass where numpy would take a dozen, and without Python's global lock."""
+"""Loops over rows as machine code: one pass where numpy would take a dozen, and without Python's global lock.
+
+The machine code that is kept on disk is renewed when the loop's own file changes, and not when a compiled function does
+that it takes from another file (`elementary`, `core.rows`): after such a change, `make clean` (or delete `*.nbi`).
+"""
 
 from __future__ import annotations
 

@@ -6,13 +6,14 @@ said, and the rows as they then stand. State changes only where something is emi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from dataclasses import astuple, dataclass, fields
+from functools import lru_cache
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamseg.core.columns import starts_of
+from streamseg.compiled import compiled
 from streamseg.core.features import Records
 from streamseg.core.scores import Float64Array, Scores
 from streamseg.core.steps import Steps
@@ -90,130 +91,110 @@ def decide(rows: Records, steps: Steps, scores: Scores | None, policy: Policy, *
     Returns:
         Verdicts in the order of the steps.
     """
-    verdicts: list[Verdict] = []
-    pending = np.arange(len(steps))
-    while len(pending):
-        # A customer's state is constant until its first step at which something is said; look for those together.
-        stage, behaviour, says = _propose(rows, steps, scores, pending, policy, window_ms)
-        firing = np.flatnonzero(says)
-        firing = firing[starts_of(steps.slot[pending[firing]])]
-        if not len(firing):
-            break
-        at = pending[firing]
-        risk = _risk(scores, steps, at)
-        verdicts += _apply(rows, steps, at, stage[firing], behaviour[firing], risk, policy)
-        pending = _after(steps.slot, pending, at)
-    return sorted(verdicts, key=lambda verdict: verdict.at)
+    verdicts = np.empty(len(steps), _VERDICT)
+    none = np.zeros(len(steps))
+    risk, distance = (none, none[:, None]) if scores is None else (scores.churn_probability, scores.behaviour_distance)
+    said = _decide(
+        rows,
+        steps.slot,
+        steps.instant_ms,
+        steps.quiet_ms,
+        steps.is_outcome,
+        steps.is_gated,
+        risk,
+        distance,
+        steps.kind != "reconcile",
+        _rules(policy, window_ms)[0],
+        verdicts,
+    )
+    return [
+        Verdict(at, ("entered" if had == NONE else "changed") if changed else None, bool(alert), had, *others)
+        for at, changed, alert, had, *others in verdicts[:said].tolist()
+    ]
 
 
-def _after(slot: Int64Array, pending: Int64Array, at: Int64Array) -> Int64Array:
-    # The pending rows that follow, in their customer, one at which something was said.
-    order = np.argsort(slot[at])
-    said = slot[at][order]
-    place = np.minimum(np.searchsorted(said, slot[pending]), len(said) - 1)
-    follows: NDArray[np.bool_] = (said[place] == slot[pending]) & (pending > at[order][place])
-    return pending[follows]
+_VERDICT: Final = np.dtype([(name, "i8") for name in Verdict._fields])
+"""As `Verdict`; `change` is 1 where there is one."""
+_RULES: Final = np.dtype(
+    [(f.name, "i8" if f.type == "int" else "f8") for f in fields(Policy)] + [("window_days", "f8")]
+)
 
 
-def _risk(scores: Scores | None, steps: Steps, at: Int64Array) -> Float64Array:
-    if scores is None:
-        return np.full(len(at), _NO_RISK)
-    return np.where(steps.is_gated[at], _NO_RISK, scores.churn_probability[at])
+@lru_cache
+def _rules(policy: Policy, window_ms: int) -> Records:
+    return np.array([(*astuple(policy), window_ms / DAY_MS)], _RULES)
 
 
-def _propose(
-    rows: Records, steps: Steps, scores: Scores | None, at: Int64Array, policy: Policy, window_ms: int
-) -> tuple[Int64Array, Int64Array, NDArray[np.bool_]]:
-    row = rows[steps.slot[at]]
-    gated = steps.is_gated[at]
-    instant_ms = steps.instant_ms[at]
-    stage, behaviour = row["stage"], row["behaviour"]
-    if scores is None:
-        says = gated & (stage == NONE)
-        return np.where(says, NEW, stage), behaviour, says
-    risk = scores.churn_probability[at]
-
-    next_stage = _next_stage(row, risk, steps.quiet_ms[at], steps.is_outcome[at], instant_ms, policy)
-    next_behaviour = _next_behaviour(behaviour, scores.behaviour_distance[at], policy)
-    in_dwell = instant_ms - row["since_ms"] < policy.min_dwell_days * DAY_MS
-    settled = stage >= ACTIVE
-    held = settled & in_dwell & ((next_stage != WON_BACK) | (stage == WON_BACK))
-    next_stage = np.where(held, stage, next_stage)
-    next_behaviour = np.where(held, behaviour, next_behaviour)
-    next_stage = np.where(gated, np.where(stage == NONE, NEW, stage), next_stage)
-    next_behaviour = np.where(gated, behaviour, next_behaviour)
-
-    moved = np.abs(risk - row["published_risk"]) >= policy.profile_step
-    ttl_ms = policy.profile_ttl_days * DAY_MS
-    expiring = (row["published_ms"] < 0) | (row["published_ms"] + ttl_ms < instant_ms + window_ms)
-    says = (next_stage != stage) | (next_behaviour != behaviour) | (~gated & (moved | expiring))
-    return next_stage, next_behaviour, says
-
-
-def _next_stage(
-    row: Records,
-    risk: Float64Array,
+@compiled
+def _decide(
+    rows: Records,
+    slot: Int64Array,
+    instant_ms: Int64Array,
     quiet_ms: Int64Array,
     is_outcome: NDArray[np.bool_],
-    instant_ms: Int64Array,
-    policy: Policy,
-) -> Int64Array:
-    level = _LEVEL[row["stage"]]
-    for step, enter in enumerate((policy.cooling_enter, policy.at_risk_enter)):
-        level = np.where((level == step) & (risk >= enter), step + 1, level)
-    for step, leave in ((2, policy.at_risk_exit), (1, policy.cooling_exit)):
-        level = np.where((level == step) & (risk < leave), step - 1, level)
-    stage = _OF_LEVEL[level]
-    stage = np.where((level == 2) & (quiet_ms >= policy.lapse_days * DAY_MS), LAPSED, stage)
-    returned = is_outcome & (row["stage"] == LAPSED)
-    fresh = instant_ms - row["since_ms"] < policy.won_back_days * DAY_MS
-    stays = (row["stage"] == WON_BACK) & (level < 2) & fresh
-    return np.where(returned | stays, WON_BACK, stage)
-
-
-def _next_behaviour(current: Int64Array, distance: Float64Array, policy: Policy) -> Int64Array:
-    nearest = distance.argmin(axis=1)
-    index = np.arange(len(current))
-    present = np.where(current >= 0, distance[index, np.maximum(current, 0)], np.inf)
-    return np.where(distance[index, nearest] < policy.behaviour_margin * present, nearest, current)
-
-
-def _apply(
-    rows: Records,
-    steps: Steps,
-    at: Int64Array,
-    stage: Int64Array,
-    behaviour: Int64Array,
+    is_gated: NDArray[np.bool_],
     risk: Float64Array,
-    policy: Policy,
-) -> list[Verdict]:
-    slots = steps.slot[at]
-    row = rows[slots]
-    instant_ms = steps.instant_ms[at]
-    changed = (stage != row["stage"]) | (behaviour != row["behaviour"])
-    crossed = (_LEVEL[row["stage"]] < 2) & (_LEVEL[stage] == 2)
-    cooled = (row["alerted_ms"] < 0) | (instant_ms - row["alerted_ms"] >= policy.alert_cooldown_days * DAY_MS)
-    alert = crossed & cooled & (steps.kind != "reconcile")
-    rows["stage"][slots] = stage
-    rows["behaviour"][slots] = behaviour
-    rows["since_ms"][slots] = np.where(changed, instant_ms, row["since_ms"])
-    rows["alerted_ms"][slots] = np.where(alert, instant_ms, row["alerted_ms"])
-    rows["published_ms"][slots] = instant_ms
-    rows["published_risk"][slots] = risk
-    # Later rows of these steps have touched the customer already: an earlier one's emission may not set it back.
-    rows["assessed_ms"][slots] = np.maximum(row["assessed_ms"], instant_ms)
-    columns = (at, row["stage"], row["behaviour"], stage, behaviour, changed, alert)
-    return [
-        Verdict(
-            at=here,
-            change=("entered" if had == NONE else "changed") if is_change else None,
-            alert=is_alert,
-            previous_stage=had,
-            previous_behaviour=had_behaviour,
-            stage=has,
-            behaviour=has_behaviour,
-        )
-        for here, had, had_behaviour, has, has_behaviour, is_change, is_alert in zip(
-            *(column.tolist() for column in columns), strict=True
-        )
-    ]
+    distance: Float64Array,
+    may_alert: bool,
+    rules: Any,
+    verdicts: Records,
+) -> int:
+    said = 0
+    for at in range(len(slot)):
+        row, now_ms = rows[slot[at]], instant_ms[at]
+        had, had_behaviour = row.stage, row.behaviour
+        stage, behaviour, alert = had, had_behaviour, False
+        if is_gated[at]:
+            if had != NONE:
+                continue
+            stage, told_risk = NEW, _NO_RISK
+        else:
+            told_risk = risk[at]
+            level = _level(_LEVEL[had], told_risk, rules)
+            stage = _OF_LEVEL[level]
+            if level == 2 and quiet_ms[at] >= rules.lapse_days * DAY_MS:
+                stage = LAPSED
+            is_fresh = now_ms - row.since_ms < rules.won_back_days * DAY_MS
+            if (is_outcome[at] and had == LAPSED) or (had == WON_BACK and level < 2 and is_fresh):
+                stage = WON_BACK
+            nearest = np.argmin(distance[at])
+            if had_behaviour < 0 or distance[at, nearest] < rules.behaviour_margin * distance[at, had_behaviour]:
+                behaviour = nearest
+            in_dwell = had >= ACTIVE and now_ms - row.since_ms < rules.min_dwell_days * DAY_MS
+            if in_dwell and (stage != WON_BACK or had == WON_BACK):
+                stage, behaviour = had, had_behaviour
+            runs_out_ms = row.published_ms + rules.profile_ttl_days * DAY_MS
+            is_due = row.published_ms < 0 or runs_out_ms < now_ms + rules.window_days * DAY_MS
+            is_moved = abs(told_risk - row.published_risk) >= rules.profile_step
+            if stage == had and behaviour == had_behaviour and not is_due and not is_moved:
+                continue
+            has_cooled = row.alerted_ms < 0 or now_ms - row.alerted_ms >= rules.alert_cooldown_days * DAY_MS
+            alert = may_alert and has_cooled and _LEVEL[had] < 2 and _LEVEL[stage] == 2
+        verdict = verdicts[said]
+        said += 1
+        verdict.at, verdict.previous_stage, verdict.previous_behaviour = at, had, had_behaviour
+        verdict.stage, verdict.behaviour, verdict.alert = stage, behaviour, alert
+        verdict.change = stage != had or behaviour != had_behaviour
+        row.stage, row.behaviour = stage, behaviour
+        if verdict.change:
+            row.since_ms = now_ms
+        if alert:
+            row.alerted_ms = now_ms
+        row.published_ms, row.published_risk = now_ms, told_risk
+        # Later rows of these steps have touched the customer already: an earlier one's emission may not set it back.
+        row.assessed_ms = max(row.assessed_ms, now_ms)
+    return said
+
+
+@compiled
+def _level(level: int, risk: float, rules: Any) -> int:
+    """Up through every threshold that the risk has reached, then down through every one that it has left."""
+    if level == 0 and risk >= rules.cooling_enter:
+        level = 1
+    if level == 1 and risk >= rules.at_risk_enter:
+        level = 2
+    if level == 2 and risk < rules.at_risk_exit:
+        level = 1
+    if level == 1 and risk < rules.cooling_exit:
+        level = 0
+    return level
