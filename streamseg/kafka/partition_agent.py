@@ -228,6 +228,8 @@ class PartitionAgent:
                 if records:
                     record_at = time.monotonic()
                     position = replace(position, next_offset=records[-1].offset + 1)
+                    if committing is None or committing.done():
+                        self._transactions.begin(next_offset=position.next_offset)
                 elif self._rules.wall_clock and (time.monotonic() - record_at) * 1000 > self._rules.idle_after_ms:
                     backlog = await self._in_scoring_thread(let_time_pass, pipeline)
                 batch = None
