@@ -84,9 +84,7 @@ class PartitionAgent:
         committed_offset: The group's committed offset of a partition, None for none.
         decoding: A thread that decodes the next batch while another one is scored.
         scoring: The one thread in which every pipeline of this process runs.
-        tell: Called after each transaction.
-        restored: Called after each restore with its seconds.
-        failed: Called for each transaction whose fate was unknown.
+        tell, restored, failed: Called after each transaction, each restore (with its seconds), each fate unknown.
     """
 
     def __init__(
