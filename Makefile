@@ -11,7 +11,7 @@ BENCH_FLAGS ?=
 TEST_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench lock clean
+.PHONY: help demo test check format bench latency lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ format: $(VENV)/.test ## format and fix what can be fixed
 
 bench: $(VENV)-bench/.bench ## measure the worker, its limits and other frameworks on a real Kafka (ROWS=worker,bare; SUITE=growth)
 	@$(VENV)-bench/bin/python -m tests.bench$(if $(SUITE),.$(SUITE)) $(if $(ROWS),--rows $(ROWS)) $(if $(JSON),--json $(JSON)) $(BENCH_FLAGS)
+
+latency: $(VENV)-bench/.bench ## measure how soon an output can be read: at a fixed rate, at half of the peak, idle (ROWS=idle-worker for some)
+	@$(VENV)-bench/bin/python -m tests.bench.latency $(if $(ROWS),--rows $(ROWS)) $(if $(JSON),--json $(JSON)) $(BENCH_FLAGS)
 
 lock: ## renew the hash-checked constraints (needs uv)
 	printf 'setuptools>=77\n' | UV_CUSTOM_COMPILE_COMMAND='make lock' uv pip compile --quiet --universal --python-version 3.11 \

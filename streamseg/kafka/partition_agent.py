@@ -84,9 +84,7 @@ class PartitionAgent:
         committed_offset: The group's committed offset of a partition, None for none.
         decoding: A thread that decodes the next batch while another one is scored.
         scoring: The one thread in which every pipeline of this process runs.
-        tell: Called after each transaction.
-        restored: Called after each restore with its seconds.
-        failed: Called for each transaction whose fate was unknown.
+        tell, restored, failed: Called after each transaction, each restore (with its seconds), each fate unknown.
     """
 
     def __init__(
@@ -228,6 +226,8 @@ class PartitionAgent:
                 if records:
                     record_at = time.monotonic()
                     position = replace(position, next_offset=records[-1].offset + 1)
+                    if committing is None or committing.done():
+                        self._transactions.begin(next_offset=position.next_offset)
                 elif self._rules.wall_clock and (time.monotonic() - record_at) * 1000 > self._rules.idle_after_ms:
                     backlog = await self._in_scoring_thread(let_time_pass, pipeline)
                 batch = None

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.client import CoordinationType
 from aiokafka.errors import (
     GroupAuthorizationFailedError,
     InvalidProducerEpoch,
@@ -23,6 +24,7 @@ from aiokafka.errors import (
     TransactionalIdAuthorizationFailed,
     UnknownTopicOrPartitionError,
 )
+from aiokafka.producer.sender import AddOffsetsToTxnHandler
 
 from streamseg.errors import ConfigError, InvariantError, TransientError
 from streamseg.kafka.client import BATCH_BYTES, KafkaAccess, stop_within, transactional_producer
@@ -30,6 +32,8 @@ from streamseg.kafka.partitioner import partition_of
 
 COMMIT_LIMIT_S: Final = 30.0
 """A commit that takes longer is given up as unknown; the brokers abort an open transaction after the same time."""
+MARKERS_PAUSE_S: Final = 0.005
+"""Before asking again to open a transaction while the brokers still write the markers of the last one."""
 
 Headers = Sequence[tuple[str, bytes]]
 _Record = tuple[bytes | None, bytes | None, Headers]
@@ -79,6 +83,7 @@ class PartitionTransactions:
         self._changelog = TopicPartition(changelog, source.partition)
         self._commit_limit_s = commit_limit_s
         self._producer: AIOKafkaProducer | None = None
+        self._beginning: asyncio.Task[None] | None = None
 
     async def fence(self) -> None:
         """Become the only writer of this partition: whatever an earlier owner has open is aborted or completed by now.
@@ -98,6 +103,16 @@ class PartitionTransactions:
             await stop_within(producer)
             raise
         self._producer = producer
+
+    def begin(self, *, next_offset: int) -> None:
+        """Open the transaction of a batch that is still being scored: two of the five round trips of its commit.
+
+        Once a batch, never while a commit is in flight, and for the same `next_offset` as the commit, which tells how
+        it went.
+        """
+        if self._producer is not None:
+            self._beginning = asyncio.create_task(self._open(self._producer, next_offset))
+            _look_at(self._beginning)
 
     async def commit(
         self, outputs: Iterable[Outgoing], rows: Iterable[tuple[bytes, bytes | None]], *, next_offset: int
@@ -119,12 +134,9 @@ class PartitionTransactions:
             raise InvariantError(f"commit of {self.transactional_id!r} without a fence before it; call fence() first")
         try:
             async with asyncio.timeout(self._commit_limit_s):
-                await producer.begin_transaction()
-                _look_at(producer._txn_manager.wait_for_transaction_end())
-                # One after the other: brokers from 3.6 ask the coordinator about each produce request, and refuse it
-                # (as NotEnoughReplicas, 100 ms of back-off) while the coordinator is busy adding the offsets.
+                beginning, self._beginning = self._beginning, None
+                await (beginning or self._open(producer, next_offset))
                 await self._send(producer, outputs, rows)
-                await producer.send_offsets_to_transaction({self._source: next_offset}, self._group_id)
                 await producer.commit_transaction()
         except BaseException as reason:
             # Whatever it was, this producer never commits again.
@@ -137,8 +149,23 @@ class PartitionTransactions:
     async def close(self) -> None:
         """Drop the producer. A transaction that is still open is aborted by the next fence, or in time."""
         producer, self._producer = self._producer, None
+        beginning, self._beginning = self._beginning, None
+        if beginning is not None:
+            beginning.cancel()
         if producer is not None:
             await stop_within(producer)
+
+    async def _open(self, producer: AIOKafkaProducer, next_offset: int) -> None:
+        """Begin with the offset: it is known before the batch is scored, and becomes visible with the rest alone."""
+        await producer.begin_transaction()
+        sender, ended = producer._sender, _look_at(producer._txn_manager.wait_for_transaction_end())
+        adding = AddOffsetsToTxnHandler(sender, self._group_id)
+        adding._default_backoff = MARKERS_PAUSE_S
+        while not await adding.do(await sender._find_coordinator(CoordinationType.TRANSACTION, self.transactional_id)):
+            pass
+        if ended.done():  # it may not use the group
+            ended.result()
+        await producer.send_offsets_to_transaction({self._source: next_offset}, self._group_id)
 
     async def _send(
         self, producer: AIOKafkaProducer, outputs: Iterable[Outgoing], rows: Iterable[tuple[bytes, bytes | None]]
@@ -153,9 +180,15 @@ class PartitionTransactions:
             partition = self._source.partition % width if output.key is None else partition_of(output.key, width)
             by_partition[TopicPartition(output.topic, partition)].append((output.key, output.value, output.headers))
         by_partition[self._changelog].extend((key, value, ()) for key, value in rows)
+        parts = [(where, records) for where, records in by_partition.items() if records]
+        # One thing after the other: brokers from 3.6 ask the coordinator about each produce request, and refuse it (as
+        # NotEnoughReplicas, 100 ms of back-off) while it is asked about the offsets or adds something. So the offsets
+        # are done with, and all partitions are added in one request before a record leaves.
+        for where, _ in parts:
+            producer._txn_manager.maybe_add_partition_to_txn(where)
         # Every delivery is looked at: aiokafka's commit waits for the batches but doesn't ask whether they failed.
         await _all_of(
-            *(self._send_partition(producer, where, records) for where, records in by_partition.items() if records)
+            *(self._send_partition(producer, where, records) for where, records in parts),
         )
 
     @staticmethod

@@ -87,6 +87,27 @@ def test_the_offset_is_committed_with_the_outputs(real_kafka: Broker) -> None:
     asyncio.run(story())
 
 
+def test_an_offset_that_was_told_before_the_outputs_stands_only_with_them(real_kafka: Broker) -> None:
+    async def story() -> None:
+        room = await Room.made(real_kafka.bootstrap, "early")
+        mine = room.transactions(0)
+        await mine.fence()
+        mine.begin(next_offset=5)
+        await mine.commit([Output(room.topic("outputs"), b"c", b"v")], [], next_offset=5)
+        mine.begin(next_offset=9)
+        assert mine._beginning is not None
+        await mine._beginning
+        await mine.close()
+        await mine.fence()
+        assert await offset_of(room, 0) == 5
+        await mine.commit([], [(b"c", b"row")], next_offset=6)
+        await mine.fence()
+        assert await offset_of(room, 0) == 6
+        await mine.close()
+
+    asyncio.run(story())
+
+
 def test_a_fenced_producer_brings_out_nothing_and_moves_no_offset(real_kafka: Broker) -> None:
     async def story() -> None:
         room = await Room.made(real_kafka.bootstrap, "zombie")

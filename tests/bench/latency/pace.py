@@ -75,10 +75,12 @@ def templates(lines: Iterator[bytes]) -> list[Template]:
     for line in lines:
         try:
             doc = orjson.loads(line)
-            customer = doc.pop("customer_id").encode()
-        except (ValueError, KeyError, AttributeError):
+        except orjson.JSONDecodeError:
             continue
-        rest = {name: value for name, value in doc.items() if name not in ("event_id", "event_time")}
+        if not isinstance(doc, dict) or not isinstance(customer_id := doc.get("customer_id"), str):
+            continue
+        rest = {name: value for name, value in doc.items() if name not in ("event_id", "customer_id", "event_time")}
+        customer = customer_id.encode()
         found.append((customer, orjson.dumps(rest)[1:], partition_of(customer, PARTITIONS)))
     return found
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
@@ -50,10 +49,10 @@ async def _copy(place: Place, facts: Facts, partition: int) -> None:
         records = fetched.get(source, ())
         if not records:
             continue
-        before, taken = taken, taken + len(records)
+        before, taken, values = taken, taken + len(records), [record.value for record in records]
         async with producer.transaction():
             await asyncio.gather(
-                *(_write(producer, where, one, before, records) for where, one in _where(place, facts, partition))
+                *(_write(producer, where, one, before, values) for where, one in _where(place, facts, partition))
             )
             await producer.send_offsets_to_transaction({source: records[-1].offset + 1}, place.group)
 
@@ -64,17 +63,20 @@ def _where(place: Place, facts: Facts, partition: int) -> Iterator[tuple[TopicPa
         yield TopicPartition(topic, partition), one
 
 
+def copies(one: Leaving, before: int, values: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """As many keys and values as the touchpoints after the first `before` bring about, of the mean size."""
+    first, last = round(before * one.per_touchpoint), round((before + len(values)) * one.per_touchpoint)
+    for number in range(first, last):
+        cause = values[min(max(int(number / one.per_touchpoint) - before, 0), len(values) - 1)]
+        yield number.to_bytes(max(one.key_bytes, 8), "big"), cause[: one.value_bytes].ljust(one.value_bytes)
+
+
 async def _write(
-    producer: AIOKafkaProducer, where: TopicPartition, one: Leaving, before: int, records: Sequence[Any]
+    producer: AIOKafkaProducer, where: TopicPartition, one: Leaving, before: int, values: Sequence[bytes]
 ) -> None:
-    """As many records as the touchpoints after the first `before` bring about, of the mean size."""
     now_ms, deliveries = time.time_ns() // 1_000_000, []
     batch = producer.create_batch()
-    first, last = round(before * one.per_touchpoint), round((before + len(records)) * one.per_touchpoint)
-    for number in range(first, last):
-        cause = records[min(max(int(number / one.per_touchpoint) - before, 0), len(records) - 1)]
-        key = number.to_bytes(max(one.key_bytes, 8), "big")
-        value = cause.value[: one.value_bytes].ljust(one.value_bytes)
+    for key, value in copies(one, before, values):
         if batch.append(timestamp=now_ms, key=key, value=value) is None:
             deliveries.append(await producer.send_batch(batch, where.topic, partition=where.partition))
             batch = producer.create_batch()
