@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from streamseg.core.scores import Float32Array, Scores
+from streamseg.core.scores import Float32Array, Float64Array, Scores
 from streamseg.model.behaviours import UNGROUPED, Behaviours, axes, distances
 from streamseg.model.blend import TILE, Blend, Tile
 from streamseg.model.calibrate import Calibration
@@ -101,6 +101,15 @@ class ModelScorer:
             value_high=high[:n],
             behaviour_distance=distance[:n],
         )
+
+    def next_types(self, state: Float32Array, x: Float32Array) -> Float64Array:
+        """P(type of the next touchpoint): (N, S), (N, F) -> (N, T) by code; asked for apart, the event path needs none.
+
+        Raises:
+            ValueError: If the model has no network.
+        """
+        with torch.inference_mode():
+            return self._blend.next_types(_tiles(state, x))[: len(x)]
 
 
 def unfinished(blend: Blend, calibration: Calibration) -> ModelScorer:
