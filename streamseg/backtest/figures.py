@@ -12,10 +12,12 @@ from typing import Final
 import numpy as np
 
 from streamseg.backtest.protocol import Truth
+from streamseg.core.scores import Float64Array
+from streamseg.core.windows import Int64Array
 from streamseg.errors import InvariantError
 from streamseg.model.bootstrap import Interval, Weighted, interval, resample, weighted_figures, weighted_gini
 from streamseg.model.evaluate import evaluate
-from streamseg.model.forecaster import Forecasts
+from streamseg.model.forecaster import SURE, Forecasts
 
 METRICS: Final = ("mae", "rmse", "bias_pct", "auc", "brier", "log_loss", "ece", "gini_spend", "gini_net_spend")
 """Of the count the first three, of P(at least one) the next four, of gross and of net spend the last two. Gross is what
@@ -87,6 +89,20 @@ def intervals(forecasts: Mapping[str, Forecasts], served: str, truth: Truth) -> 
     return {
         rival: {metric: interval(drawn[served, metric], drawn[rival, metric]) for metric in COMPARED}
         for rival in rivals
+    }
+
+
+def of_types(probability: Float64Array, came: Int64Array) -> dict[str, float]:
+    """How often the likeliest type came, and the log loss; (N, T) or (1, T) forecasts, (N,) codes.
+
+    >>> of_types(np.array([[0.75, 0.25]]), np.array([0, 0, 0, 1]))
+    {'accuracy': 0.75, 'log_loss': 0.5623351446188083}
+    """
+    each = np.broadcast_to(probability, (len(came), probability.shape[1]))
+    given = each[np.arange(len(came)), came]
+    return {
+        "accuracy": float(np.mean(each.argmax(axis=1) == came)),
+        "log_loss": float(-np.log(np.maximum(given, SURE)).mean()),
     }
 
 

@@ -6,21 +6,26 @@ Arrives: a history up to the cut-off. Leaves: `Learnt`, forecasters by name and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
 
 from streamseg.backtest.contenders import classical
+from streamseg.core.scores import Float64Array
 from streamseg.core.windows import Int64Array
 from streamseg.model.candidates import TrainingPlan
 from streamseg.model.fit import Progress
 from streamseg.model.forecaster import Forecaster, Forecasts
 from streamseg.model.history import History, remember
 from streamseg.model.instants import Instants
+from streamseg.model.replay import replay_next_types
 from streamseg.model.train import train_on
 
+NextTypes = Callable[[History, Instants], Float64Array]
+"""(N, T) P(type of the next touchpoint) of N instants."""
 LEAST_SHARE: Final = 0.001
 """Touchpoints that are no outcomes, of all: with fewer there is nothing to leave out."""
 
@@ -33,6 +38,8 @@ class Learnt:
     served: str
     reasons: tuple[str, ...]
     """What the gate said."""
+    next_types: NextTypes | None = None
+    """Of what would be served; None where that is a classical model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,8 @@ def learn(history: History, plan: TrainingPlan, *, cutoff_ms: int, progress: Pro
     alone = {name: one for name, one in trained.contenders.items() if name not in contenders}
     if encoder in alone:
         alone |= _outcomes_only(history, plan, encoder, progress)
-    return Learnt({**contenders, **alone}, trained.served, trained.verdict.reasons)
+    next_types = partial(replay_next_types, trained.scorer) if trained.scorer.blend.networks else None
+    return Learnt({**contenders, **alone}, trained.served, trained.verdict.reasons, next_types)
 
 
 def _outcomes_only(history: History, plan: TrainingPlan, encoder: str, progress: Progress) -> dict[str, Forecaster]:

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
@@ -22,12 +21,10 @@ from streamseg.errors import ConfigError
 from streamseg.model.history import History, remember
 from streamseg.model.outcomes import Outcomes
 from streamseg.model.touchpoints import gather
+from streamseg.model.train import MIN_CUSTOMERS
 from streamseg.wire.batch import TouchpointBatch
 from streamseg.wire.times import rfc3339
 from streamseg.wire.touchpoint import DecodeLimits, decode
-
-MIN_CUSTOMERS: Final = 50
-"""As in training: a figure of fewer customers says nothing about the next one."""
 
 
 @dataclass(slots=True)
@@ -80,6 +77,12 @@ class Cut:
         """What came in [cut-off, cut-off + horizon)."""
         at = self._number, self._just_before_ms(), self.horizon_days * DAY_MS
         return Truth(self._whole.count(*at), self._whole.net_spend(*at), self._whole.gross_spend(*at))
+
+    def next_types(self) -> Int64Array:
+        """(N,) type of the first touchpoint in [cut-off, cut-off + horizon); -1 where none came."""
+        at = self._number, self._just_before_ms()
+        came = self._whole.next_ms(*at) < self.cutoff_ms + self.horizon_days * DAY_MS
+        return np.where(came, self._whole.next_type(*at), -1)
 
     def _just_before_ms(self) -> Int64Array:
         # `Outcomes` answers for (t, t + h], in whole milliseconds: one earlier, that is [t, t + h).

@@ -167,7 +167,7 @@ def _comparison(report: Report) -> list[str]:
 
 
 def _sections(report: Report) -> list[str]:
-    """The gate's reasons and the worth of the segments."""
+    """The gate's reasons, the worth of the segments, and what comes next."""
     gate, segments = report.sections.get("gate"), report.sections.get("segments")
     lines = [f"the gate serves {gate['serves']}:", *(f"  {one}" for one in gate["reasons"]), ""] if gate else []
     if segments:
@@ -177,6 +177,12 @@ def _sections(report: Report) -> list[str]:
         for name in ("behaviours", "rfm"):
             lines.append(f"  {name:10}  {segments[name]['ari']:.3f}  {segments[name]['eta2']:.3f}")
         lines.append("")
+    if then := report.sections.get("next_touchpoint"):
+        lines.append(
+            f"type of the next touchpoint of the {then['customers']:,.0f} who came again: foreseen "
+            f"{then['accuracy']:.1%} (the most usual one {then['usual_accuracy']:.1%}), log loss "
+            f"{then['log_loss']:.3f} (by how often each comes {then['usual_log_loss']:.3f})\n"
+        )
     return lines
 
 

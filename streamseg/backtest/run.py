@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from streamseg.backtest import curves, figures, plots
-from streamseg.backtest.learning import Learnt
+from streamseg.backtest.learning import Learnt, NextTypes
 from streamseg.backtest.protocol import Cut, Truth, cut_file
 from streamseg.backtest.report import Report
 from streamseg.core.spec import CoreSpec
@@ -29,6 +29,7 @@ from streamseg.model.history import History
 from streamseg.model.segment_report import SegmentReport, report
 from streamseg.wire.times import rfc3339
 from streamseg.wire.touchpoint import DecodeLimits
+from streamseg.wire.vocabulary import TYPES
 
 Learning = Callable[[History], Learnt]
 """Makes contenders of what was known at the cut-off, and says which of them the gate would serve."""
@@ -94,6 +95,7 @@ def run(
         sections={
             "gate": {"serves": served, "reasons": list(learnt.reasons)},
             "segments": asdict(segments(cut, forecasts[served], truth)),
+            "next_touchpoint": next_touchpoint(cut, learnt.next_types),
         },
         command={"input": str(path), "cutoff": rfc3339(cutoff_ms), "horizon_days": horizon_days, **command},
     )
@@ -108,6 +110,25 @@ def _ask(cut: Cut, forecasters: Mapping[str, Forecaster], progress: Progress) ->
         figures.check(name, forecasts[name], len(cut.customer))
     progress("asking the contenders", 1.0)
     return forecasts
+
+
+def next_touchpoint(cut: Cut, ask: NextTypes | None) -> dict[str, float]:
+    """How well the type of the next touchpoint is foreseen, of those whom one came from, and by how often each comes.
+
+    Empty where nobody can be asked, or none came.
+    """
+    came, history = cut.next_types(), cut.history
+    again = came >= 0
+    if ask is None or not again.any():
+        return {}
+    known = history.outcomes.next_type(history.instants.customer, history.instants.instant_ms)
+    usual = np.bincount(known[known >= 0], minlength=len(TYPES)) + 1.0
+    said = ask(history, history.at(cut.customer[again], np.full(int(again.sum()), cut.cutoff_ms)))
+    return {
+        "customers": float(again.sum()),
+        **figures.of_types(said, came[again]),
+        **{f"usual_{name}": value for name, value in figures.of_types(usual[None] / usual.sum(), came[again]).items()},
+    }
 
 
 def segments(cut: Cut, said: Forecasts, truth: Truth) -> SegmentReport:

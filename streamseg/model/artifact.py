@@ -26,13 +26,14 @@ from streamseg.errors import ConfigError
 from streamseg.model.behaviours import Behaviours, from_manifest, to_manifest
 from streamseg.model.blend import Blend
 from streamseg.model.calibrate import Calibration
+from streamseg.model.classical.day_spend import DaySpend
 from streamseg.model.classical.gamma_gamma import GammaGamma
 from streamseg.model.classical.members import MODELS, Classical
 from streamseg.model.network import Network
 from streamseg.model.scorer import ModelScorer
 from streamseg.wire.vocabulary import TYPES
 
-FORMAT_VERSION: Final = 3
+FORMAT_VERSION: Final = 4
 TOLERANCE: Final = 1e-5
 """How far the golden batch may move between two kinds of CPU, relative above 1 and absolute below."""
 GOLDEN_ROWS: Final = 8
@@ -56,6 +57,8 @@ class Manifest:
     """`name`, and the parameters of `counts` and `spend`."""
     share: float
     """Of the classical model, 0 to 1."""
+    spend: Mapping[str, float] | None
+    """What a day of those who bought brings, beside networks: the parameters of `DaySpend`."""
     data_from_ms: int
     data_until_ms: int
     """The model has seen nothing after this. It stands for the time of creation: equal data gives equal bytes."""
@@ -119,6 +122,7 @@ def pack(
         networks=tuple({"encoder": one.encoder_name, "hidden": one.hidden} for one in blend.networks),
         classical=_describe(blend.classical),
         share=blend.share,
+        spend=asdict(blend.spend) if blend.spend is not None else None,
         data_from_ms=data_from_ms,
         data_until_ms=data_until_ms,
         customers=customers,
@@ -226,7 +230,8 @@ def _build(
         networks.append(network)
     if tensors["average"].shape != (len(FEATURES),):
         raise ValueError(f"averages of shape {tensors['average'].shape}")
-    blend = Blend(tuple(networks), _restore(manifest.classical), manifest.share, tensors["average"])
+    spend = DaySpend(**manifest.spend) if manifest.spend is not None else None
+    blend = Blend(tuple(networks), _restore(manifest.classical), manifest.share, tensors["average"], spend)
     calibration = Calibration(**manifest.calibration)
     limits = (calibration.horizon_days, calibration.level, calibration.slope, calibration.value_level)
     if not all(math.isfinite(value) and value > 0 for value in limits) or not math.isfinite(calibration.offset):

@@ -16,7 +16,8 @@ from streamseg.core.scores import Float32Array
 from streamseg.model.artifact import Artifact
 from streamseg.model.blend import Blend
 from streamseg.model.calibrate import Calibration
-from streamseg.model.classical import members
+from streamseg.model.classical import day_spend, members
+from streamseg.model.classical.day_spend import DaySpend
 from streamseg.model.evaluate import log_losses
 from streamseg.model.fit import Progress, fit
 from streamseg.model.forecaster import Forecasts
@@ -93,6 +94,7 @@ class Fits:
         self._warm = warm.scorer.blend.networks if warm is not None else ()
         self._progress = progress
         self._late: dict[tuple[str, int], Network] = {}
+        self._spend: dict[int, DaySpend | None] = {}
         drawn = history.instants
         sample = drawn.take(np.arange(0, len(drawn), max(1, -(-len(drawn) // _AVERAGED))))
         self.average: Float32Array = history.features(sample).mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -106,9 +108,8 @@ class Fits:
     def early(self, encoder: str, trial: Trial, part: tuple[int, int]) -> Forecasts:
         """What one network of an encoder, fitted before the origin, forecasts; `part` is (which, of how many)."""
         network = self._fit(encoder, self.plan.seed, trial.origin.origin_ms, "fitting before the origin", part)
-        return ask(
-            unfinished(Blend((network,), None, 0.0, self.average), Calibration(trial.origin.horizon_days)), trial
-        )
+        blend = Blend((network,), None, 0.0, self.average, self._day_spend(trial.origin.origin_ms))
+        return ask(unfinished(blend, Calibration(trial.origin.horizon_days)), trial)
 
     def refit(self, one: Candidate) -> Blend:
         """The members of a candidate, fitted on all of the history; a network that was asked for before is kept."""
@@ -118,7 +119,13 @@ class Fits:
             if (encoder, seed) not in self._late:
                 until_ms, part = self.history.end_ms, (index, len(wanted))
                 self._late[encoder, seed] = self._fit(encoder, seed, until_ms, "fitting on all", part)
-        return Blend(tuple(self._late[key] for key in wanted), classical, one.share, self.average)
+        spend = self._day_spend(self.history.end_ms) if wanted else None
+        return Blend(tuple(self._late[key] for key in wanted), classical, one.share, self.average, spend)
+
+    def _day_spend(self, until_ms: int) -> DaySpend | None:
+        if until_ms not in self._spend:
+            self._spend[until_ms] = day_spend.fit(self.history.outcomes, until_ms=until_ms)
+        return self._spend[until_ms]
 
     def _fit(self, encoder: str, seed: int, until_ms: int, stage: str, part: tuple[int, int]) -> Network:
         which, count = part

@@ -23,7 +23,7 @@ from streamseg.core.scores import Float32Array, Float64Array
 from streamseg.core.windows import DAY_MS
 from streamseg.errors import ConfigError
 from streamseg.model.artifact import Artifact
-from streamseg.model.cluster_bootstrap import ratio_by_customer
+from streamseg.model.bootstrap import ratio_by_customer
 from streamseg.model.evaluate import BINS as ECE_BINS
 from streamseg.model.evaluate import ece
 from streamseg.model.fit import horizon_grid

@@ -189,6 +189,11 @@ def label(history: History, instants: Instants, horizons: tuple[float, ...], unt
     )
 
 
+def _weights(instants: Instants) -> Float32Array:
+    limit = share_limit(len(np.unique(instants.customer)))
+    return capped_weights(instants.customer, uncapped_weights(instants), most_share=limit).astype(np.float32)
+
+
 def _in_units(spend: Float64Array, log_spend: Float64Array) -> Float64Array:
     """Spend over that of a usual outcome day, cut at all but the largest thousandth: one wholesaler teaches nobody."""
     some = spend[spend > 0]
@@ -198,14 +203,13 @@ def _in_units(spend: Float64Array, log_spend: Float64Array) -> Float64Array:
     return np.minimum(spend, np.quantile(some, WHOLESALE)) / unit
 
 
-def _weights(instants: Instants) -> Float32Array:
+def uncapped_weights(instants: Instants) -> Float64Array:
+    """(N,) what each instant would count in the loss, whoever it is of."""
     touches = float(instants.weight[instants.is_touch].sum())
     silent = float(instants.weight[~instants.is_touch].sum())
     wanted = TOUCH_SHARE / (1.0 - TOUCH_SHARE) * silent / max(touches, 1.0)
     factor = np.where(instants.is_touch, min(max(wanted, 1.0), MAX_TOUCH_WEIGHT), 1.0)
-    limit = share_limit(len(np.unique(instants.customer)))
-    weight = (instants.weight * factor).astype(np.float64)
-    return capped_weights(instants.customer, weight, most_share=limit).astype(np.float32)
+    return (instants.weight * factor).astype(np.float64)
 
 
 def _set_scales(

@@ -14,7 +14,7 @@ import numpy as np
 
 from streamseg.core.scores import Float64Array
 from streamseg.core.windows import Int64Array
-from streamseg.model.cluster_bootstrap import paired_by_customer
+from streamseg.model.bootstrap import paired_by_customer
 from streamseg.model.evaluate import auc_parts, log_losses
 
 

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from streamseg.core.windows import DAY_MS, Int64Array
-from streamseg.model.cluster_bootstrap import paired_by_customer
+from streamseg.model.bootstrap import paired_by_customer
 from streamseg.model.evaluate import Evaluation, evaluate, log_losses
 from streamseg.model.fit import horizon_grid
 from streamseg.model.history import History

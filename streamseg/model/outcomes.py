@@ -104,6 +104,13 @@ class Outcomes:
         """(N,) all amounts in (t, t + horizon], refunds subtracted."""
         return self._between(self._net, customer, instant_ms, horizon_ms)
 
+    def spend_by_day(self, until_ms: int) -> tuple[Int64Array, Float64Array]:
+        """Outcome days that had ended by t, by customer and time: (D,) whose each is, (D,) money paid in outcomes."""
+        ended = self._day_last % self._stride + self._zero_ms <= until_ms
+        first, last = self._day_first[ended], self._day_last[ended]
+        start, stop = np.searchsorted(self._all, first), np.searchsorted(self._all, last, side="right")
+        return first // self._stride, (self._gross[stop] - self._gross[start]) / 1e6
+
     def next_type(self, customer: Int64Array, instant_ms: Int64Array) -> Int64Array:
         """(N,) type of the first touchpoint after t; -1 where none is known."""
         found, same = self._next(customer, instant_ms)

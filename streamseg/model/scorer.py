@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from streamseg.core.features import FEATURES
-from streamseg.core.scores import Float32Array, Scores
+from streamseg.core.scores import Float32Array, Float64Array, Scores
 from streamseg.model.behaviours import UNGROUPED, Behaviours, axes, distances
 from streamseg.model.blend import Blend, Outlook
 from streamseg.model.calibrate import Calibration
@@ -115,6 +115,16 @@ class ModelScorer:
             value_high=high[:n],
             behaviour_distance=distance[:n],
         )
+
+    def next_types(self, state: Float32Array, x: Float32Array) -> Float64Array:
+        """P(type of the next touchpoint): (N, S), (N, F) -> (N, T) by code; asked for apart, the event path needs none.
+
+        Raises:
+            ValueError: If the model has no network.
+        """
+        with torch.inference_mode():
+            said = [self._blend.next_types(*block) for block in _blocks(state, x, self._grain)]
+        return np.concatenate(said)[: len(x)]
 
 
 def unfinished(blend: Blend, calibration: Calibration) -> ModelScorer:

@@ -19,11 +19,12 @@ from streamseg.model.calibrate import Origin, choose_origin
 from streamseg.model.candidates import CLASSICAL, PARTNER, Candidate, Fits, TrainingPlan, choose, foremost
 from streamseg.model.drift import refer
 from streamseg.model.evaluate import Evaluation, evaluate
-from streamseg.model.fit import Progress
+from streamseg.model.fit import Progress, uncapped_weights
 from streamseg.model.forecaster import Forecaster, Forecasts
 from streamseg.model.gate import Judged, Margins, Verdict, gate
 from streamseg.model.grouping import group
 from streamseg.model.history import History, collect
+from streamseg.model.influence import heaviest
 from streamseg.model.judge import Trial, ask, ece_by_kind, fit_map, set_trial
 from streamseg.model.reference import to_json
 from streamseg.model.replay import Replayed
@@ -52,6 +53,10 @@ class Trained:
     """What became of the behaviours since the version before, in words: a drift in meaning is said, not hidden."""
     contenders: Mapping[str, Forecaster]
     """What was refitted on all, by name: each encoder, and what is served."""
+    scorer: ModelScorer
+    """What is in the artefact, but for its behaviours."""
+    influence: Mapping[str, float]
+    """What one customer could have taught and did (`influence.heaviest`)."""
 
     @property
     def candidate(self) -> Evaluation:
@@ -60,8 +65,8 @@ class Trained:
 
     @property
     def figures(self) -> dict[str, float]:
-        """All evaluations, flat: `candidate.log_loss`, `incumbent.auc`, ..."""
-        return {name: value for who, one in self.evaluations.items() for name, value in one.flat(who).items()}
+        """All evaluations, flat, and the influence: `candidate.log_loss`, `incumbent.auc`, `influence.learnt`, ..."""
+        return {**_flat(self.evaluations), **self.influence}
 
 
 def _silent(stage: str, share: float) -> None:
@@ -152,13 +157,17 @@ def train_on(
     figures |= {"incumbent": _evaluate(serving, trial, plan)} if serving is not None else {}
     behaviours = group(scorer, history, incumbent, seed=plan.seed)
     by_kind = ece_by_kind(best.served, trial)
+    influence = heaviest(history.instants.customer, uncapped_weights(history.instants))
+    metrics = {**_flat(figures), **by_kind, **influence}
     return Trained(
-        artifact=_pack(scorer, history, behaviours, {**_flat(figures), **by_kind}, origin, verdict, incumbent),
+        artifact=_pack(scorer, history, behaviours, metrics, origin, verdict, incumbent),
         served=best.name,
         evaluations=figures,
         verdict=verdict,
         remarks=behaviours.remarks,
         contenders={name: Replayed(name, one) for name, one in refitted.items()},
+        scorer=scorer,
+        influence=influence,
     )
 
 

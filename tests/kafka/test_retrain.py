@@ -25,6 +25,7 @@ from streamseg.kafka.client import KafkaAccess
 from streamseg.kafka.registry import Registry, read
 from streamseg.model.artifact import load
 from streamseg.model.calibrate import Calibration
+from streamseg.model.influence import share_limit
 from streamseg.wire.topics import RETRAIN_COMMANDS
 from tests.faults.cluster import GROUP, PARTITIONS, Progress, WorkerProcess, environment, publish, run
 from tests.kafka.broker import Broker
@@ -226,6 +227,7 @@ def notices_the_change_and_replaces_the_model(
     )
     assert promoted.version == second
     assert promoted.figures["candidate.log_loss"] < promoted.figures["incumbent.log_loss"]
+    assert promoted.figures["influence.learnt"] <= share_limit(SHOP.customers) * (1.0 + 1e-6)
     shop.logs(shop.worker, f"model {second} is current")
     return second
 
@@ -266,5 +268,6 @@ def refuses_what_was_learnt_from_a_forged_past(shop: Deployment, second: str) ->
     assert any(" exceeds " in reason and reason.endswith("(incumbent)") for reason in refused.reasons)
     assert refused.reasons[-1].startswith("incumbent serves: ")
     assert refused.version not in registry.versions
+    assert refused.figures["influence.learnt"] <= share_limit(SHOP.customers) * (1.0 + 1e-6)
     assert registry.current == second
     assert f"refused     {refused.version}" in run(["models", "show", str(refused.version)], shop.env)

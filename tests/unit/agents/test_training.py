@@ -17,14 +17,16 @@ from streamseg.errors import ConfigError
 from streamseg.model.artifact import load
 from streamseg.model.calibrate import FRESH_WINDOWS
 from streamseg.model.candidates import TrainingPlan
+from streamseg.model.influence import share_limit
 from streamseg.model.train import train
 from streamseg.wire.batch import TouchpointBatch
 from tests.kafka.models import an_untrained_model
-from tests.unit.model.simulated import DAY_MS, START_MS, some_shoppers
+from tests.unit.model.simulated import DAY_MS, START_MS, a_batch, some_shoppers
 
 SPEC = CoreSpec()
 PLAN = TrainingPlan(horizon_days=28.0, hidden=4, epochs=1, max_steps=1)
 """One pass: quick, and too short to learn much in."""
+INFLUENCE = ("influence.sent", "influence.learnt")
 BOUNDS = Bounds(minutes=2.0, memory_mb=4_096)
 
 
@@ -106,6 +108,24 @@ def test_a_warm_challenger_starts_from_the_incumbents_weights_and_a_fresh_one_fr
     assert (best.name, best.artifact) == ("lstm-warm", kept["lstm-warm"])
     learnt, fresh, warm = (weights(one) for one in (incumbent, kept["lstm"], kept["lstm-warm"]))
     assert np.abs(warm - learnt).max() < 0.05 < np.abs(fresh - learnt).max()
+
+
+@pytest.mark.slow
+def test_what_one_customer_floods_the_topic_with_teaches_no_more_than_its_share(tmp_path: Path) -> None:
+    (crowd,) = some_shoppers(80, 120)
+    late_ms = 150 * SPEC.windows.length_ms
+    rows = [
+        (f"c{i % 80}", "view" if i % 3 else "purchase", int(ms) + late_ms, 9.0) for i, ms in enumerate(crowd.event_ms)
+    ]
+    flood = [("bot", "purchase", START_MS + turn * DAY_MS // 20, 1e5) for turn in range(20 * 160 * 7)]
+    batch = a_batch(sorted([*rows, *flood], key=lambda row: row[2]))
+    assert len(flood) > 0.9 * len(batch.event_ms)
+    best = trained(TrainingJob([batch], SPEC, PLAN, ("lstm",), None), tmp_path)
+    limit = share_limit(81)
+    assert best.figures["influence.sent"] > 2.0 * limit
+    assert best.figures["influence.learnt"] == pytest.approx(limit)
+    manifest = load(best.artifact, spec=SPEC.windows).manifest
+    assert {name: manifest.metrics[name] for name in INFLUENCE} == {name: best.figures[name] for name in INFLUENCE}
 
 
 def until(batch: TouchpointBatch, end_ms: int) -> TouchpointBatch:

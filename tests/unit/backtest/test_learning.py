@@ -59,6 +59,12 @@ def test_the_encoder_competes_with_and_without_what_is_no_outcome(whole: tuple[H
     assert found.reasons
 
 
+def test_a_classical_model_that_serves_is_not_asked_what_comes_next(whole: tuple[History, Learnt]) -> None:
+    _, found = whole
+    assert found.served in FITS, "too few shoppers here for a network to be sure of"
+    assert found.next_types is None
+
+
 def test_on_outcomes_alone_it_learns_and_says_what_it_would_if_there_were_nothing_else(
     whole: tuple[History, Learnt],
 ) -> None:

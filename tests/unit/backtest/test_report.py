@@ -38,6 +38,13 @@ SECTIONS: dict[str, dict[str, Any]] = {
             rfm=Worth(ari=0.655, eta2=0.231),
         )
     ),
+    "next_touchpoint": {
+        "customers": 1951.0,
+        "accuracy": 0.912,
+        "log_loss": 0.301,
+        "usual_accuracy": 0.884,
+        "usual_log_loss": 0.355,
+    },
 }
 
 
@@ -85,6 +92,9 @@ the gate serves lstm:
   behaviours  0.912  0.304
   rfm         0.655  0.231
 
+type of the next touchpoint of the 1,951 who came again: foreseen 91.2% (the most usual one 88.4%), log loss 0.301 (by \
+how often each comes 0.355)
+
 note: 3 lines are no touchpoints: bad_json
 """
 
@@ -117,6 +127,7 @@ def test_the_report_for_programs_has_stable_keys() -> None:
     found = orjson.loads(a_report().as_json())
     assert set(found) == {
         "command", "data", "contenders", "served", "intervals", "intervals_by_classical", "remarks", "gate", "segments",
+        "next_touchpoint",
     }  # fmt: skip
     assert found["contenders"] == FIGURES
     assert found["served"] == "lstm"
@@ -128,6 +139,7 @@ def test_the_report_for_programs_has_stable_keys() -> None:
     assert set(found["segments"]) == {"k", "names", "sizes", "behaviours", "rfm"}
     assert found["segments"]["behaviours"] == {"ari": 0.912, "eta2": 0.304}
     assert found["segments"]["rfm"] == {"ari": 0.655, "eta2": 0.231}
+    assert found["next_touchpoint"] == SECTIONS["next_touchpoint"]
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf])

@@ -8,22 +8,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 
 from streamseg.backtest.contenders import classical
 from streamseg.backtest.figures import CLASSICAL, METRICS
-from streamseg.backtest.learning import Learnt
+from streamseg.backtest.learning import Learnt, NextTypes
 from streamseg.backtest.report import Report
 from streamseg.backtest.run import run
+from streamseg.core.scores import Float64Array
 from streamseg.core.spec import CoreSpec
 from streamseg.errors import InvariantError
 from streamseg.model.forecaster import Forecaster
 from streamseg.model.history import History
+from streamseg.model.instants import Instants
 from streamseg.wire.touchpoint import DecodeLimits
+from streamseg.wire.vocabulary import TYPES
 from tests.unit.backtest.shop import CUTOFF_MS, Constant, Knowing, a_file, a_touchpoint, other_customers, shoppers
 from tests.unit.model.simulated import DAY_MS, START_MS
 
+VIEW, PURCHASE = TYPES.index("view"), TYPES.index("purchase")
 REASONS = ("log loss 0.5 is within 0.6 (bg_nbd)",)
 
 
@@ -36,14 +41,21 @@ def gone_customers(number: int) -> list[dict[str, Any]]:
     ]
 
 
-def backtest(path: Path, contenders: Mapping[str, Forecaster], served: str, *, horizon_days: int = 60) -> Report:
+def backtest(
+    path: Path,
+    contenders: Mapping[str, Forecaster],
+    served: str,
+    *,
+    horizon_days: int = 60,
+    next_types: NextTypes | None = None,
+) -> Report:
     return run(
         path,
         cutoff_ms=CUTOFF_MS,
         horizon_days=horizon_days,
         spec=CoreSpec(),
         limits=DecodeLimits(),
-        learning=lambda history: Learnt(contenders, served, REASONS),
+        learning=lambda history: Learnt(contenders, served, REASONS, next_types),
         command={"seeds": 1},
         progress=lambda stage, share: None,
     )
@@ -122,6 +134,24 @@ def test_the_segments_are_those_of_what_would_be_served(tmp_path: Path) -> None:
         served: backtest(path, contenders, served).sections["segments"]["behaviours"]["eta2"] for served in contenders
     }
     assert explained == pytest.approx({"knowing": 1.0, "constant": 0.0})
+
+
+def test_what_comes_next_is_measured_on_those_who_came_again_beside_how_often_each_type_comes(tmp_path: Path) -> None:
+    """Known are 50 pairs of purchases; then 50 buy again and 20 look, which only one of two says."""
+    lookers = [a_touchpoint(f"gone-{i:02}", "view", CUTOFF_MS + (20 if i < 20 else 80) * DAY_MS) for i in range(30)]
+    path = a_file(tmp_path / "a.jsonl", [*other_customers(), *gone_customers(30), *lookers])
+
+    def knowing(history: History, instants: Instants) -> Float64Array:
+        looks = np.array([history.customer_ids[one].startswith(b"gone") for one in instants.customer.tolist()])
+        types = np.where(looks, VIEW, PURCHASE)
+        said: Float64Array = np.eye(len(TYPES))[types]
+        return said
+
+    found = backtest(path, {"constant": Constant()}, "constant", next_types=knowing).sections["next_touchpoint"]
+    assert (found["customers"], found["accuracy"], found["log_loss"]) == (70.0, 1.0, 0.0)
+    assert found["usual_accuracy"] == pytest.approx(50 / 70)
+    assert found["usual_log_loss"] > 0.5
+    assert backtest(path, {"constant": Constant()}, "constant").sections["next_touchpoint"] == {}
 
 
 def test_what_must_be_known_to_read_the_figures_is_remarked(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from streamseg.core.scores import Float32Array
 from streamseg.model.behaviours import Behaviours
 from streamseg.model.blend import Blend
 from streamseg.model.calibrate import Calibration
+from streamseg.model.classical.day_spend import DaySpend
 from streamseg.model.classical.gamma_gamma import GammaGamma
 from streamseg.model.classical.members import Classical
 from streamseg.model.classical.pareto_nbd import ParetoNbd
@@ -30,6 +31,8 @@ CENTRES = Behaviours(
 )
 PARETO = Classical("pareto_nbd", ParetoNbd(r=0.8, alpha=40.0, s=0.6, beta=200.0), GammaGamma(p=4.0, q=3.0, gamma=20.0))
 
+SPEND = DaySpend(level=20.0, between=0.5, within=0.6, tail_between=8.0, tail_within=4.0, mean=1.2)
+
 
 def a_blend(*encoders: str, hidden: int = 8, share: float = 0.0) -> Blend:
     """Networks that were never trained, of other weights each, and Pareto/NBD if it has a share: alone at 1."""
@@ -39,7 +42,7 @@ def a_blend(*encoders: str, hidden: int = 8, share: float = 0.0) -> Blend:
         network.w_out.data *= 20.0
         networks.append(network)
     average = np.linspace(0.0, 2.0, len(FEATURES), dtype=np.float32)
-    return Blend(tuple(networks), PARETO if share else None, share, average)
+    return Blend(tuple(networks), PARETO if share else None, share, average, SPEND if networks else None)
 
 
 BLENDS = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from streamseg.model.classical.bg_nbd import BgNbd
 from streamseg.model.classical.members import MODELS, Classical, CountModel
 from streamseg.model.classical.past_rate import PastRate
 from streamseg.wire.vocabulary import TYPES
-from tests.unit.model.scorers import BLENDS, CENTRES, PARETO, a_blend, scorer_of, some_rows
+from tests.unit.model.scorers import BLENDS, CENTRES, PARETO, SPEND, a_blend, scorer_of, some_rows
 
 WEEKS = WindowSpec()
 
@@ -80,6 +80,7 @@ def test_a_model_that_was_packed_and_loaded_gives_the_same_scores_to_the_bit(nam
     assert np.array_equal(before.advance(*rows), after.advance(*rows))
     assert np.array_equal(before.average, after.average)
     assert (after.blend.name, after.blend.share, after.blend.classical) == (blend.name, blend.share, blend.classical)
+    assert after.blend.spend == blend.spend
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -107,6 +108,7 @@ def test_the_manifest_says_what_the_model_is() -> None:
         "spend": {"p": 4.0, "q": 3.0, "gamma": 20.0},
     }
     assert found.manifest.share == 0.25
+    assert found.manifest.spend == asdict(SPEND)
     assert found.manifest.outcome_types == ("purchase", "renew")
     assert found.manifest.reference == {"features": {"spend": [0.5, 0.5]}}
     assert found.manifest.metrics == {"candidate.auc": 0.73}
@@ -160,7 +162,7 @@ def test_a_changed_manifest_is_refused() -> None:
 
 def test_another_format_is_refused() -> None:
     assert refusal(reworked(packed(), format_version=1)) == (
-        "model format is 1; this program reads 3: train a new model with `streamseg train`"
+        "model format is 1; this program reads 4: train a new model with `streamseg train`"
     )
 
 

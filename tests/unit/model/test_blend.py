@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,9 +12,11 @@ from torch import Tensor
 from streamseg.core.features import COLUMN, FEATURES
 from streamseg.core.scores import Float64Array
 from streamseg.model.blend import Blend, Outlook, expected, mix
+from streamseg.model.classical.members import discount
+from streamseg.model.classical.past import past_from_features
 from streamseg.model.forecaster import DISCOUNT_PER_DAY
 from streamseg.model.network import TILE, Forecast
-from tests.unit.model.scorers import BLENDS, PARETO, a_blend, some_rows
+from tests.unit.model.scorers import BLENDS, PARETO, SPEND, a_blend, some_rows
 
 AVERAGE = np.zeros(len(FEATURES), np.float32)
 
@@ -33,7 +37,7 @@ def ask(blend: Blend, state: Tensor, x: Tensor) -> Float64Array:
 
 
 def test_networks_count_alike() -> None:
-    blend = BLENDS["every"]
+    blend = replace(BLENDS["every"], spend=None)
     (state, x), alone, start = two_tiles(blend), [], 0
     for network in blend.networks:
         stop = start + network.state_size
@@ -59,17 +63,54 @@ def test_each_network_folds_its_own_part_of_the_state() -> None:
 def test_the_classical_model_has_its_share_in_those_who_bought_and_none_in_the_others() -> None:
     blend = BLENDS["shared"]
     state, x = two_tiles(blend)
-    networks = ask(Blend(blend.networks, None, 0.0, AVERAGE), state, x)
+    networks = ask(Blend(blend.networks, None, 0.0, AVERAGE, SPEND), state, x)
     classical = ask(Blend((), PARETO, 1.0, AVERAGE), state[:, :0], x)
     found = ask(blend, state, x)
     never = x[:, COLUMN["never_outcome"]].numpy() > 0.5
     assert 100 < never.sum() < 300
     assert np.array_equal(found[never], networks[never])
-    # Of P(none) and days, and of nothing else: the networks alone say what is spent.
+    # Of P(none) and days, and of nothing else: the networks alone say on how many days something is spent.
     share = np.array([0.25, 0.25, 0.0, 0.0])
     assert found[~never] == pytest.approx((1.0 - share) * networks[~never] + share * classical[~never], rel=1e-12)
     assert np.array_equal(found[:, 2:], networks[:, 2:])
     assert (np.abs(found - networks)[~never].max(axis=1) > 0).all()
+
+
+def test_what_a_buyer_spends_is_the_networks_days_at_the_days_spend_and_a_stranger_is_the_networks_own() -> None:
+    blend = BLENDS["shared"]
+    state, x = two_tiles(blend)
+    alone = ask(Blend(blend.networks, None, 0.0, AVERAGE), state, x)
+    priced = ask(Blend(blend.networks, None, 0.0, AVERAGE, SPEND), state, x)
+    past = past_from_features(x.numpy())
+    assert np.array_equal(priced[:, :2], alone[:, :2])
+    assert np.array_equal(priced[~past.ever], alone[~past.ever])
+    value = alone[:, 1] * SPEND.expect(past.spend_days, past.mean_spend) * discount(90.0)
+    assert priced[past.ever, 2] == pytest.approx(value[past.ever], rel=1e-12)
+    # The interval keeps its relative width.
+    assert priced[:, 3] / priced[:, 2] ** 2 == pytest.approx(alone[:, 3] / alone[:, 2] ** 2, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["one", "alike", "every", "shared"])
+def test_the_next_type_is_the_mean_of_what_each_network_says(name: str) -> None:
+    blend = BLENDS[name]
+    (state, x), start, said = two_tiles(blend), 0, []
+    with torch.inference_mode():
+        found = blend.next_types(state, x)
+        for network in blend.networks:
+            stop = start + network.state_size
+            logits = network.forecast(state[:, start:stop], network.standardise(x)).type_logits
+            said.append(torch.softmax(logits.double(), dim=1).numpy())
+            start = stop
+    assert found == pytest.approx(np.mean(said, axis=0), rel=1e-12)
+    assert found.sum(axis=1) == pytest.approx(np.ones(2 * TILE))
+
+
+def test_a_classical_model_is_not_asked_what_comes_next() -> None:
+    with pytest.raises(ValueError, match="has no network") as refused:
+        BLENDS["classical"].next_types(*two_tiles(BLENDS["classical"]))
+    assert str(refused.value) == (
+        "pareto_nbd has no network, and classical models know of no types; train with networks"
+    )
 
 
 def test_without_networks_there_is_no_state_and_the_classical_model_speaks_for_all() -> None:

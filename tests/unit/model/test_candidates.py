@@ -19,6 +19,7 @@ from streamseg.model.candidates import (
     choose,
     foremost,
 )
+from streamseg.model.classical import day_spend
 from streamseg.model.forecaster import Forecasts
 from streamseg.model.history import History, collect
 from streamseg.model.judge import Trial, set_trial
@@ -106,6 +107,7 @@ def test_the_same_members_are_fitted_again_on_everything_as_many_as_the_plan_say
     again = fits.refit(a_candidate(trial, 0.5, "gru"))
     assert again.networks == blend.networks[2:]  # fitted once
     assert (again.classical, again.share) == (None, 0.0)
+    assert blend.spend == again.spend == day_spend.fit(history.outcomes, until_ms=history.end_ms) is not None
 
 
 def test_a_classical_candidate_is_refitted_without_any_network(history: History, trial: Trial) -> None:
@@ -113,6 +115,7 @@ def test_a_classical_candidate_is_refitted_without_any_network(history: History,
     early = fits.early_classical("bg_nbd", trial)
     late = fits.refit(early)
     assert (early.name, late.name, late.networks, late.share) == ("bg_nbd", "bg_nbd", (), 1.0)
+    assert late.spend is None
     said = late.classical
     assert said is not None
     now = said.forecast(history, trial.instants, 28.0)

@@ -88,5 +88,9 @@ def test_binary_search_says_what_counting_one_by_one_says(
     found = known.first_and_last_ms(one(customer), one(t))
     assert [int(time_ms[0]) for time_ms in found] == [min(times), max(times)]
     assert known.past_spend(one(customer), one(t)) == [sum(max(row[3], 0.0) for row in so_far)]
+    ended = {day: [row for row in own if row[1] // DAY == day and row[2] in ("purchase", "renew")] for day in past}
+    paid = [sum(max(row[3], 0.0) for row in day) for _, day in sorted(ended.items()) if max(row[1] for row in day) <= t]
+    owner, spend = known.spend_by_day(t)
+    assert spend[owner == customer].tolist() == paid
     later = [row[1] for row in own if row[1] > t]
     assert known.next_ms(one(customer), one(t)) == [min(later) if later else np.iinfo(np.int64).max]

@@ -20,9 +20,10 @@ from streamseg.model.calibrate import choose_origin
 from streamseg.model.candidates import TrainingPlan
 from streamseg.model.history import History, collect
 from streamseg.model.judge import Trial, set_trial
-from streamseg.model.replay import replay_scores
+from streamseg.model.replay import replay_next_types, replay_scores
 from streamseg.model.train import Trained, train, train_on
 from streamseg.wire.batch import TouchpointBatch
+from streamseg.wire.vocabulary import TYPES
 from tests.unit.model.simulated import DAY_MS, START_MS, a_batch, some_shoppers
 
 PLAN = TrainingPlan(horizon_days=28.0, hidden=12, epochs=12, max_steps=400)
@@ -56,6 +57,18 @@ def test_learning_beats_every_count_model(trained: Trained) -> None:
 def test_the_forecast_is_calibrated_on_customers_that_the_map_has_not_seen(trained: Trained) -> None:
     assert trained.candidate.ece < 0.1
     assert abs(trained.candidate.bias_pct) < 20.0
+
+
+def test_it_knows_what_comes_next(trained: Trained, history: History) -> None:
+    """Nobody here does anything but look and buy, and all look more often than they buy."""
+    everybody = np.arange(history.customers)
+    instants = history.at(everybody, np.full(len(everybody), history.end_ms))
+    said = replay_next_types(trained.scorer, history, instants)
+    assert said.shape == (300, len(TYPES))
+    assert said.sum(axis=1) == pytest.approx(np.ones(300))
+    view, purchase = TYPES.index("view"), TYPES.index("purchase")
+    assert (said[:, [view, purchase]].sum(axis=1) > 0.9).mean() > 0.9
+    assert 0.45 < said[:, view].mean() < 0.75  # three in five
 
 
 def test_the_artefact_says_what_it_is(trained: Trained) -> None:
