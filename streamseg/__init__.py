@@ -2,7 +2,8 @@
 
 The journey of a touchpoint, file by file; read them in this order:
 
-    wire/touchpoint.py        bytes of the topic `touchpoints` -> columns; what can't be read -> `dead-letters`
+    wire/touchpoint.py        bytes of the topic `touchpoints` -> columns; what can't be read -> `dead-letters`; scan.py
+                              recognises what is plain, reference.py reads and refuses the rest
     core/admission.py         who is a duplicate, who is too late
     core/table.py             the customers of one partition; which of their rows must be scored, as of when
     core/features.py          windows -> the numbers that the model reads
