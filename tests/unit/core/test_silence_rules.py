@@ -106,3 +106,20 @@ def test_the_wall_clock_of_an_idle_partition_brings_silence_too(story: Story) ->
     story.turn(risk=0.9)
     assert story.clock(14) == ["changed active/quiet > at_risk/quiet", "churn_alert"]
     assert story.clock(13) == []
+
+
+def test_who_has_lapsed_is_left_alone_until_the_next_touchpoint(story: Story) -> None:
+    story.scored_customer()
+    story.turn(risk=0.9)
+    assert story.someone_else(7 + 98) == [
+        "changed active/quiet > at_risk/quiet",
+        "churn_alert",
+        "changed at_risk/quiet > lapsed/quiet",
+    ]
+    asked = story.dial.asked
+    story.turn(risk=0.1)
+    assert story.someone_else(7 + 40 * 7) == []
+    assert story.dial.asked == asked
+    assert story.touch(7 + 40 * 7 + 1, "purchase") == ["changed lapsed/quiet > won_back/quiet"]
+    story.turn(risk=0.9)
+    assert story.someone_else(7 + 42 * 7) == ["changed won_back/quiet > at_risk/quiet", "churn_alert"]
