@@ -25,7 +25,7 @@ from streamseg.wire.topics import TOUCHPOINTS
 from tests.bench.place import Place
 from tests.faults.cluster import PARTITIONS
 
-TICK_MS = 4
+TICK_MS = 5
 """What is due within it leaves together: a request of some touchpoints, as publishers with a small linger send."""
 POOL = 50_000
 """Touchpoints of the load's end whose customers and contents come again, each under an id of its own."""
@@ -58,7 +58,7 @@ class Pace:
         """When the touchpoint of this number, from 0, is due: whole ticks, never decreasing.
 
         >>> [Pace(500.0, 1.0, 50, 1_000).due_ms(number) for number in (0, 1, 2, 3, 4)]
-        [1000, 1000, 1004, 1004, 1008]
+        [1000, 1000, 1000, 1005, 1005]
         """
         return self.begin_ms + int(number / self.rate * 1_000) // TICK_MS * TICK_MS
 
@@ -103,7 +103,7 @@ def touchpoint(number: int, template: Template, pace: Pace) -> tuple[int, bytes,
 
     >>> pace = Pace(500.0, 1.0, 2, 1_000)
     >>> touchpoint(2, (b"c1", b'"type":"view"}', 3), pace)
-    (3, b'c1', b'{"event_id":"1000-2","customer_id":"c1","event_time":1004,"type":"view"}')
+    (3, b'c1', b'{"event_id":"1000-2","customer_id":"c1","event_time":1000,"type":"view"}')
     >>> touchpoint(3, (b"c1", b'"type":"view"}', 3), pace)[1]
     b'new-1000-3'
     """

@@ -22,6 +22,8 @@ from tests.bench.running import STALL_S, CannotRun, Contender, started
 GRACE_S = 2.0
 """After the last touchpoint, for outputs that are still on their way."""
 CATCH_UP_S = 5.0
+PUBLISHER_LATE_MS = 500.0
+"""Above it the machine is too busy: what would be measured is the publisher."""
 LOOK_S = 0.2
 
 
@@ -77,6 +79,10 @@ def _read_along(reader: Reader, place: Place, pace: Pace, warm_up_s: float) -> L
     if publisher.returncode != 0:
         raise CannotRun(f"the publisher ended with {publisher.returncode}")
     kept = Kept(**json.loads(said))
+    if kept.late_ms_p99 > PUBLISHER_LATE_MS:
+        raise CannotRun(
+            f"the publisher itself was {kept.late_ms_p99:,.0f} ms late at {pace.rate:,.0f}/s; free the machine"
+        )
     return Latencies(reader.latencies_ms(kept.begin_ms + round(1_000 * warm_up_s)), kept.late_ms_p99)
 
 
