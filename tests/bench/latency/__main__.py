@@ -53,11 +53,11 @@ class Paces:
     idle_touchpoints: int
 
     def of(self, name: PaceName, peak: float) -> tuple[Pace, float]:
-        """The pace, without a beginning, and the seconds of its warm-up."""
+        """The pace, and the seconds of its warm-up."""
         if name == "idle":
-            return Pace(IDLE_RATE, IDLE_WARM_UP_S + self.idle_touchpoints / IDLE_RATE, 0, 1), IDLE_WARM_UP_S
+            return Pace(IDLE_RATE, IDLE_WARM_UP_S + self.idle_touchpoints / IDLE_RATE, 1), IDLE_WARM_UP_S
         rate = self.rate if name == "steady" else peak / 2
-        return Pace(rate, WARM_UP_S + self.seconds, 0, NEW_EVERY), WARM_UP_S
+        return Pace(rate, WARM_UP_S + self.seconds, NEW_EVERY), WARM_UP_S
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """The publisher of a latency run: so many touchpoints a second, each stamped with the instant at which it was due.
 
-Arrives: the load's file and a `Pace`. Leaves: touchpoints on the topic, and one line of JSON: how many, and how late
-this process itself was. A process of its own: `python -m tests.bench.latency.pace '{"rate": 5000.0, ...}'`.
+Arrives: the load's file and a `Pace`. Leaves: touchpoints on the topic, and one line of JSON: when it began, and how
+late it was itself. A process of its own: `python -m tests.bench.latency.pace '{"rate": 5000.0, ...}'`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import cycle
 from pathlib import Path
 
@@ -25,10 +25,13 @@ from streamseg.wire.topics import TOUCHPOINTS
 from tests.bench.place import Place
 from tests.faults.cluster import PARTITIONS
 
-TICK_MS = 4
+TICK_MS = 5
 """What is due within it leaves together: a request of some touchpoints, as publishers with a small linger send."""
 POOL = 50_000
 """Touchpoints of the load's end whose customers and contents come again, each under an id of its own."""
+
+LEAD_MS = 200
+"""From being ready to the first touchpoint."""
 
 Template = tuple[bytes, bytes, int]
 """Customer, the fields behind the ids and the time, and the partition."""
@@ -41,10 +44,10 @@ class Pace:
     rate: float
     """Touchpoints a second, above 0."""
     seconds: float
-    begin_ms: int
-    """When the first is due, milliseconds UTC."""
     new_every: int
     """Each so many-th touchpoint is the first of a new customer: it brings an output about, whatever the model."""
+    begin_ms: int = 0
+    """When the first is due, milliseconds UTC; set by the publisher, when it is ready."""
 
     @property
     def touchpoints(self) -> int:
@@ -54,14 +57,24 @@ class Pace:
     def due_ms(self, number: int) -> int:
         """When the touchpoint of this number, from 0, is due: whole ticks, never decreasing.
 
-        >>> [Pace(500.0, 1.0, 1_000, 50).due_ms(number) for number in (0, 1, 2, 3, 4)]
-        [1000, 1000, 1004, 1004, 1008]
+        >>> [Pace(500.0, 1.0, 50, 1_000).due_ms(number) for number in (0, 1, 2, 3, 4)]
+        [1000, 1000, 1000, 1005, 1005]
         """
         return self.begin_ms + int(number / self.rate * 1_000) // TICK_MS * TICK_MS
 
     def command(self) -> list[str]:
         """Of the process that keeps it."""
         return [sys.executable, "-m", "tests.bench.latency.pace", json.dumps(asdict(self))]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How it went: the one line that the process says."""
+
+    begin_ms: int
+    """When the first was due, milliseconds UTC."""
+    late_ms_p99: float
+    """99 % of the requests left this process at most so late."""
 
 
 def templates(lines: Iterator[bytes]) -> list[Template]:
@@ -88,9 +101,9 @@ def templates(lines: Iterator[bytes]) -> list[Template]:
 def touchpoint(number: int, template: Template, pace: Pace) -> tuple[int, bytes, bytes]:
     """Partition, key and value of the touchpoint of this number.
 
-    >>> pace = Pace(500.0, 1.0, 1_000, 2)
+    >>> pace = Pace(500.0, 1.0, 2, 1_000)
     >>> touchpoint(2, (b"c1", b'"type":"view"}', 3), pace)
-    (3, b'c1', b'{"event_id":"1000-2","customer_id":"c1","event_time":1004,"type":"view"}')
+    (3, b'c1', b'{"event_id":"1000-2","customer_id":"c1","event_time":1000,"type":"view"}')
     >>> touchpoint(3, (b"c1", b'"type":"view"}', 3), pace)[1]
     b'new-1000-3'
     """
@@ -109,10 +122,11 @@ def touchpoint(number: int, template: Template, pace: Pace) -> tuple[int, bytes,
     return partition, customer, value
 
 
-async def keep(pace: Pace, bootstrap: str, pool: list[Template]) -> list[float]:
-    """Publish, and return how many milliseconds late each tick left this process."""
+async def keep(pace: Pace, bootstrap: str, pool: list[Template]) -> Kept:
+    """Publish by a pace whose beginning is set now, and return it."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=0)
     await producer.start()
+    pace = replace(pace, begin_ms=time.time_ns() // 1_000_000 + LEAD_MS)
     deliveries, late_ms, number, contents = [], [], 0, cycle(pool)
     while number < pace.touchpoints:
         due_ms = pace.due_ms(number)
@@ -128,14 +142,13 @@ async def keep(pace: Pace, bootstrap: str, pool: list[Template]) -> list[float]:
         late_ms.append(time.time() * 1_000 - due_ms)
     await asyncio.gather(*deliveries)
     await producer.stop()
-    return late_ms
+    return Kept(pace.begin_ms, round(float(np.quantile(late_ms, 0.99)), 1))
 
 
 def main() -> None:
     """Keep the pace that the argument tells, at the place that the environment tells."""
     place, pace = Place.here(), Pace(**json.loads(sys.argv[1]))
-    late_ms = asyncio.run(keep(pace, place.bootstrap, templates(_last_lines(place.load))))
-    print(json.dumps({"touchpoints": pace.touchpoints, "late_ms_p99": round(float(np.quantile(late_ms, 0.99)), 1)}))
+    print(json.dumps(asdict(asyncio.run(keep(pace, place.bootstrap, templates(_last_lines(place.load)))))))
 
 
 def _last_lines(load: Path) -> Iterator[bytes]:

@@ -1,6 +1,6 @@
 """One run of one row: the contender takes the history first, then the paced touchpoints, and the reader reads along.
 
-Arrives: a contender, a place whose topics are full, a pace without a beginning. Leaves: latencies, or the reason why
+Arrives: a contender, a place whose topics are full, a pace. Leaves: latencies, or the reason why
 there are none. The reader is this process: it has nothing else to do meanwhile.
 """
 
@@ -10,20 +10,20 @@ import json
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from streamseg.core.scores import Float64Array
-from tests.bench.latency.pace import Pace
+from tests.bench.latency.pace import Kept, Pace
 from tests.bench.latency.reader import Reader
 from tests.bench.place import Place
 from tests.bench.rows import Row
 from tests.bench.running import STALL_S, CannotRun, Contender, started
 
-LEAD_MS = 3_000
-"""Between the decision to begin and the first touchpoint: the publisher starts meanwhile."""
 GRACE_S = 2.0
 """After the last touchpoint, for outputs that are still on their way."""
 CATCH_UP_S = 5.0
+PUBLISHER_LATE_MS = 500.0
+"""Above it the machine is too busy: what would be measured is the publisher."""
 LOOK_S = 0.2
 
 
@@ -43,7 +43,7 @@ def latencies_of(row: Row, place: Place, pace: Pace, *, warm_up_s: float) -> Lat
     Args:
         row: The contender.
         place: Where the history stands on the topic already.
-        pace: Its beginning is set here.
+        pace: Of the publisher.
         warm_up_s: Outputs of touchpoints before that are left out.
 
     Raises:
@@ -69,8 +69,7 @@ def latencies_of(row: Row, place: Place, pace: Pace, *, warm_up_s: float) -> Lat
 
 
 def _read_along(reader: Reader, place: Place, pace: Pace, warm_up_s: float) -> Latencies:
-    paced = replace(pace, begin_ms=time.time_ns() // 1_000_000 + LEAD_MS)
-    publisher = subprocess.Popen(paced.command(), env=place.environment(), stdout=subprocess.PIPE)
+    publisher = subprocess.Popen(pace.command(), env=place.environment(), stdout=subprocess.PIPE)
     try:
         reader.read_while(lambda: publisher.poll() is None, GRACE_S)
         said, _ = publisher.communicate()
@@ -79,8 +78,12 @@ def _read_along(reader: Reader, place: Place, pace: Pace, warm_up_s: float) -> L
         publisher.wait()
     if publisher.returncode != 0:
         raise CannotRun(f"the publisher ended with {publisher.returncode}")
-    told = json.loads(said.splitlines()[-1])
-    return Latencies(reader.latencies_ms(paced.begin_ms + round(1_000 * warm_up_s)), told["late_ms_p99"])
+    kept = Kept(**json.loads(said))
+    if kept.late_ms_p99 > PUBLISHER_LATE_MS:
+        raise CannotRun(
+            f"the publisher itself was {kept.late_ms_p99:,.0f} ms late at {pace.rate:,.0f}/s; free the machine"
+        )
+    return Latencies(reader.latencies_ms(kept.begin_ms + round(1_000 * warm_up_s)), kept.late_ms_p99)
 
 
 def _until(contender: Contender, count: int, limit_s: float, reason: Callable[[int], str]) -> None:
