@@ -69,7 +69,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rows", default="", metavar="NAMES", help=f"some of {names} (default: all)")
     parser.add_argument("--reference", default="worker", help="row that ratios are against (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
-    parser.add_argument("--touchpoints", type=int, default=600_000, help="a round (default: %(default)s)")
+    parser.add_argument("--touchpoints", type=int, default=1_000_000, help="a round (default: %(default)s)")
     parser.add_argument("--customers", type=int, default=50_000, help="default: %(default)s")
     parser.add_argument("--weeks", type=int, default=52, help="event time of the load (default: %(default)s)")
     parser.add_argument("--hidden", type=int, default=64, help="units of the model (default: %(default)s)")

@@ -27,7 +27,7 @@ LONG_IDS = (
 class Load:
     """How much there is to do."""
 
-    touchpoints: int = 600_000
+    touchpoints: int = 1_000_000
     customers: int = 50_000
     weeks: int = 52
     """A year in a minute measures the sweeps of 52 weeks, too; four weeks are nearer to what a live worker meets."""
