@@ -60,7 +60,7 @@ class Pace:
         >>> [Pace(500.0, 1.0, 50, 1_000).due_ms(number) for number in (0, 1, 2, 3, 4)]
         [1000, 1000, 1000, 1005, 1005]
         """
-        return self.begin_ms + int(number / self.rate * 1_000) // TICK_MS * TICK_MS
+        return self.begin_ms + int(number * 1_000 / self.rate) // TICK_MS * TICK_MS
 
     def command(self) -> list[str]:
         """Of the process that keeps it."""
