@@ -35,7 +35,7 @@ def shop(events: int) -> Options:
     )
 
 
-LARGE, SMALL = shop(120_000), shop(45_000)
+LARGE, SMALL = shop(300_000), shop(45_000)
 PAST = Options(seed=21, customers=600, events=24_000)
 """What the model is trained on: a shop of the same kind. How good the model is doesn't matter here, so it is small."""
 SILENCE_S = 20.0

@@ -18,15 +18,16 @@ def test_a_worker_killed_six_times_loses_doubles_and_falsifies_nothing(large_sta
     stage, moments = large_stage, random.Random(5)
     victim = stage.one
     stage.start_both()
-    pieces, kills = stage.pieces(KILLS + 3), 0
+    pieces, kills = stage.pieces(2 * KILLS + 4), 0
     while kills < KILLS:
-        assert pieces, f"all input was published after {kills} kills that count"
+        assert len(pieces) > 1, f"all input was published after {kills} kills that count"
         owned = stage.progress.wait_until_it_owns(victim)
         mark = stage.progress.committed()
+        # It has committed transactions since it was last killed ...
+        stage.publish(pieces.pop(0))
+        stage.progress.wait_until_moved(owned, mark)
         with stage.publishing(pieces.pop(0)):
-            # It has committed transactions since it was last killed ...
-            stage.progress.wait_until_moved(owned, mark)
-            time.sleep(moments.uniform(0, 0.1))
+            time.sleep(moments.uniform(0, 0.15))
             victim.kill()
         # ... and touchpoints are left that were its own to do. Else the kill doesn't count.
         kills += stage.progress.lag(owned) > 0
