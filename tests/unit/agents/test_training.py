@@ -112,16 +112,15 @@ def test_a_warm_challenger_starts_from_the_incumbents_weights_and_a_fresh_one_fr
 
 @pytest.mark.slow
 def test_what_one_customer_floods_the_topic_with_teaches_no_more_than_its_share(tmp_path: Path) -> None:
-    (crowd,) = some_shoppers(80, 120)
-    late_ms = 150 * SPEC.windows.length_ms
-    rows = [
-        (f"c{i % 80}", "view" if i % 3 else "purchase", int(ms) + late_ms, 9.0) for i, ms in enumerate(crowd.event_ms)
-    ]
-    flood = [("bot", "purchase", START_MS + turn * DAY_MS // 20, 1e5) for turn in range(20 * 160 * 7)]
+    # One touchpoint a week is learnt from, so only who has flooded for years would carry more than the limit.
+    (crowd,), weeks = some_shoppers(120, 70), 194
+    times = (crowd.event_ms + weeks * SPEC.windows.length_ms).tolist()
+    rows = [(f"c{i % 120}", "view" if i % 3 else "purchase", time_ms, 9.0) for i, time_ms in enumerate(times)]
+    flood = [("bot", "purchase", START_MS + turn * DAY_MS // 20, 1e5) for turn in range(20 * (weeks + 10) * 7)]
     batch = a_batch(sorted([*rows, *flood], key=lambda row: row[2]))
     assert len(flood) > 0.9 * len(batch.event_ms)
     best = trained(TrainingJob([batch], SPEC, PLAN, ("lstm",), None), tmp_path)
-    limit = share_limit(81)
+    limit = share_limit(121)
     assert best.figures["influence.sent"] > 2.0 * limit
     assert best.figures["influence.learnt"] == pytest.approx(limit)
     manifest = load(best.artifact, spec=SPEC.windows).manifest
