@@ -9,7 +9,7 @@ from streamseg.core.windows import DAY_MS
 from streamseg.datasets.jsonl import records
 from streamseg.wire.touchpoint import DecodeLimits, decode
 from tests.bench.facts import Leaving
-from tests.bench.latency.pace import TICK_MS, Pace, Template, templates, touchpoint
+from tests.bench.latency.pace import Pace, Template, templates, touchpoint
 from tests.bench.latency.reader import event_ms_of, latencies_ms
 from tests.bench.latency.report import PacedResult, as_json, as_text, quantiles
 from tests.bench.latency.rows import ROWS, paced_rows_named
