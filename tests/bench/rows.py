@@ -83,12 +83,6 @@ PEERS_PART = ("STREAMSEG_SILENT_WINDOWS=0", "STREAMSEG_REASONS=none")
 ROWS: tuple[Row, ...] = (
     Row("worker", "worker", "streamseg worker", _python("streamseg", "worker")),
     Row(
-        "part",
-        "peer",
-        "streamseg worker, the peers' part of the work: no silence, no reasons",
-        lambda place: ("env", *PEERS_PART, *_python("streamseg", "worker")(place)),
-    ),
-    Row(
         "bare",
         "limit",
         "bare consumer: getmany and orjson.loads",
@@ -120,6 +114,12 @@ ROWS: tuple[Row, ...] = (
         "file",
         "its word",
         ("torch",),
+    ),
+    Row(
+        "part",
+        "peer",
+        "streamseg worker, the peers' part of the work: no silence, no reasons",
+        lambda place: ("env", *PEERS_PART, *_python("streamseg", "worker")(place)),
     ),
     Row(
         "faust",
