@@ -50,3 +50,18 @@ def _line(customer_id: str, number: int, day: int) -> _Line:
         "session_id": "s",
     }
     return _Line(customer_id.encode(), orjson.dumps(said), time_ms, number)
+
+
+if __name__ == "__main__":  # for the image of a container: python -m streamseg.rehearsal
+    import numpy as np
+
+    from streamseg.core.features import FEATURES
+    from streamseg.model.blend import Blend
+    from streamseg.model.calibrate import Calibration
+    from streamseg.model.network import Network
+    from streamseg.model.scorer import unfinished
+    from streamseg.wire.vocabulary import TYPES
+
+    network = Network(len(FEATURES), len(TYPES), encoder="lstm", hidden=32)
+    blend = Blend((network,), None, 0.0, np.zeros(len(FEATURES), np.float32))
+    rehearse(Rules(), unfinished(blend, Calibration(Rules().horizon_days)))

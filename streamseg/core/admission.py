@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from streamseg.compiled import compiled
 from streamseg.core.chains import END
 from streamseg.core.features import Records
-from streamseg.core.remembered import BLOCK, RememberedIds
+from streamseg.core.remembered import BLOCK, MOST_IDS, RememberedIds
 from streamseg.core.windows import Int64Array
 from streamseg.wire.batch import UInt64Array
 
@@ -100,8 +100,9 @@ def _judge(
         sequence -= (sequence - 1) % BLOCK - position
 
         before_ms[row] = watermark_ms
+        ago = accepted[slot] - sequence
         if at != END and (
-            accepted[slot] - sequence < keep_ids or watermark_ms <= ids[at].event_ms[position] + lateness_ms
+            ago < keep_ids or (ago < MOST_IDS and watermark_ms <= ids[at].event_ms[position] + lateness_ms)
         ):
             status[row] = DUPLICATE
         elif instant_ms < watermark_ms - lateness_ms:

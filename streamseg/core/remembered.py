@@ -1,4 +1,4 @@
-"""The event ids that each customer's duplicates are recognised by: at least the last 64, and all within the lateness.
+"""The event ids that each customer's duplicates are recognised by: the last 64, and the last 4,096 within the lateness.
 
 Blocks of 16 ids chained from newest to oldest; the id with sequence number q stands in block (q - 1) // 16 of its
 customer, so positions need no room. Nothing here judges: `admission` does, from the sequence number and the time.
@@ -14,6 +14,8 @@ from streamseg.core.chains import Chains
 from streamseg.core.windows import Int64Array
 
 BLOCK: Final = 16
+MOST_IDS: Final = 4_096
+"""Of a customer: no flood under one id can grow a row beyond 64 KB, nor the search for a repeat."""
 IDS: Final = np.dtype([("hash", "u8", (BLOCK,)), ("event_ms", "i8", (BLOCK,))])
 """One block of ids; positions after the latest id are zero or stale."""
 
@@ -58,13 +60,17 @@ class RememberedIds:
         self.chains.fill(np.repeat(slots, sizes // IDS.itemsize), np.frombuffer(told, IDS))
 
     def prune(self, slot: int, accepted: int, *, keep: int, since_ms: int) -> None:
-        """Forget one customer's oldest blocks while all their ids are beyond the last `keep` and before `since_ms`."""
+        """Forget one customer's oldest blocks while all their ids are beyond the last `keep` and before `since_ms`.
+
+        Or beyond the last `MOST_IDS`.
+        """
         blocks = self.chains.of(slot)
         newest, kept = (accepted - 1) // BLOCK, len(blocks)
         while kept > 1:
             latest_sequence = (newest - kept + 2) * BLOCK
             latest_ms = int(self.chains.records["event_ms"][blocks[kept - 1]].max())
-            if accepted - latest_sequence < keep or latest_ms >= since_ms:
+            ago = accepted - latest_sequence
+            if ago < keep or (ago < MOST_IDS and latest_ms >= since_ms):
                 break
             kept -= 1
         if kept < len(blocks):

@@ -163,7 +163,7 @@ class DecisionSettings:
         5, 0, 100, "% of customers", "marked, so that a campaign can spare them and measure its effect"
     )
     keep_ids: int = _whole(
-        64, 1, 65_535, "ids", "duplicates older than the lateness are still known among a customer's last so many"
+        64, 1, 4_096, "ids", "duplicates older than the lateness are still known among a customer's last so many"
     )
 
 

@@ -21,6 +21,7 @@ from tests.oracle.history import DAY_MS, History, Touch
 from tests.oracle.reasons import Why
 from tests.oracle.verdict import LEVEL, Rules, Standing, next_behaviour, next_stage, settle
 
+MOST_IDS = 4_096
 SWEPT_WINDOWS = 52
 MODEL_CHANGED: dict[str, Any] = {"name": "model_changed"}
 """The reason of what only a new model changed; how it is put in words is not the oracle's business."""
@@ -110,8 +111,10 @@ class Reference:
 
     def _is_remembered(self, customer: Customer, sequence: int, event_ms: int) -> bool:
         assert self.watermark is not None
-        recent = customer.accepted - sequence < self.rules.keep_ids
-        return recent or self.watermark <= event_ms + self.rules.allowed_lateness_ms
+        ago = customer.accepted - sequence
+        return ago < self.rules.keep_ids or (
+            ago < MOST_IDS and self.watermark <= event_ms + self.rules.allowed_lateness_ms
+        )
 
     def _touch(self, customer: Customer, touch: Touch, t: int) -> bool:
         """Apply an accepted touchpoint at `t`; True if the customer is scored for it."""
