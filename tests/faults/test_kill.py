@@ -18,17 +18,18 @@ def test_a_worker_killed_six_times_loses_doubles_and_falsifies_nothing(large_sta
     stage, moments = large_stage, random.Random(5)
     victim = stage.one
     stage.start_both()
-    pieces, kills = stage.pieces(2 * KILLS + 4), 0
+    pieces, kills = stage.pieces(4 * (KILLS + 2)), 0
     while kills < KILLS:
-        assert len(pieces) > 1, f"all input was published after {kills} kills that count"
+        assert len(pieces) >= 4, f"all input was published after {kills} kills that count"
         owned = stage.progress.wait_until_it_owns(victim)
         mark = stage.progress.committed()
         # It has committed transactions since it was last killed ...
         stage.publish(pieces.pop(0))
         stage.progress.wait_until_moved(owned, mark)
-        with stage.publishing(pieces.pop(0)):
+        with stage.publishing([record for piece in pieces[:3] for record in piece]):
             time.sleep(moments.uniform(0, 0.15))
             victim.kill()
+        del pieces[:3]
         # ... and touchpoints are left that were its own to do. Else the kill doesn't count.
         kills += stage.progress.lag(owned) > 0
         victim.start()
