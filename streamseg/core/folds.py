@@ -21,6 +21,7 @@ from streamseg.core.windows import Int64Array
 _ROWS_AT_ONCE = 1_024
 """Customers folded together: bounds the dense block of closed windows to some megabytes."""
 _FEW = 256
+"""Customers who catch up together, however far each is behind."""
 _NONE = -1
 
 

@@ -8,6 +8,7 @@ windows or customers.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import replace
 from typing import Final
 
@@ -86,8 +87,9 @@ class ModelScorer:
 
     def over(self, horizon_days: float) -> ModelScorer:
         """The same model asked about another horizon; its calibration is extrapolated."""
-        calibration = replace(self._calibration, horizon_days=horizon_days)
-        return ModelScorer(self._blend, calibration=calibration, behaviours=self._behaviours, digest=self._digest)
+        other = copy(self)
+        other._calibration = replace(self._calibration, horizon_days=horizon_days)
+        return other
 
     def advance(self, state: Float32Array, x: Float32Array) -> Float32Array:
         """Fold one closed window into each state: (N, S), (N, F) -> (N, S)."""

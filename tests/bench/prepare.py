@@ -19,8 +19,8 @@ from tests.bench.topics import clear
 from tests.faults.cluster import run
 
 
-def prepared(folder: Path, load: Load, max_batch: int) -> tuple[Place, float]:
-    """Make the load, the model and the facts about them; the place knows no broker yet."""
+def loaded(folder: Path, load: Load, max_batch: int) -> tuple[Place, float]:
+    """Make the load and the model, and tell the mean bytes of a line; the place knows no broker yet."""
     place = Place(
         bootstrap="",
         group="bench",
@@ -31,7 +31,12 @@ def prepared(folder: Path, load: Load, max_batch: int) -> tuple[Place, float]:
         scratch=folder / "scratch",
         max_batch=max_batch,
     )
-    touchpoint_bytes = load.write(place.load)
+    return place, load.write(place.load)
+
+
+def prepared(folder: Path, load: Load, max_batch: int) -> tuple[Place, float]:
+    """The same, and the facts about them."""
+    place, touchpoint_bytes = loaded(folder, load, max_batch)
     # In a process of its own, like every row: the state of all customers is not to stay in this one.
     subprocess.run([sys.executable, "-m", "tests.bench.facts"], env=place.environment(), check=True)
     return place, touchpoint_bytes

@@ -22,6 +22,7 @@ from tests.bench.growth import plot, report
 from tests.bench.growth.measures import LOAD, MEASURES, Measure, measures_named
 from tests.bench.growth.report import Found
 from tests.bench.place import Place
+from tests.bench.prepare import loaded
 from tests.bench.running import CannotRun, last_word
 from tests.bench.topics import clear
 from tests.faults.cluster import run
@@ -40,18 +41,8 @@ def main() -> None:
         sys.exit(str(error))
     load = replace(LOAD, touchpoints=arguments.touchpoints)
     with tempfile.TemporaryDirectory(prefix="streamseg-growth-") as name, ExitStack() as stack:
-        folder = Path(name)
-        place = Place(
-            bootstrap="",
-            group="growth",
-            touchpoints=load.touchpoints,
-            load=folder / "touchpoints.jsonl",
-            model=load.train(folder),
-            facts=folder / "facts.json",
-            scratch=folder / "scratch",
-            max_batch=arguments.max_batch,
-        )
-        load.write(place.load)
+        place, _ = loaded(Path(name), load, arguments.max_batch)
+        place = replace(place, group="growth")
         if any(measure.online for measure in measures):
             broker = brokers.start(require_real=True)
             stack.callback(broker.stop)
