@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import repeat
 from typing import NamedTuple
 
@@ -119,7 +118,7 @@ class Emitter:
             processed_time=who.instant_ms if self.now_ms is None else self.now_ms,
             valid_until=who.instant_ms + self.policy.profile_ttl_days * DAY_MS,
             origin=who.origin,
-            holdout=_lot(who.key) < self.holdout_percent,
+            holdout=who.holdout,
         )
         topic = CHURN_ALERTS if kind == "churn_alert" else SEGMENT_CHANGES
         self.effects.outputs.append(Output(topic, who.key, encode_decision(decision)))
@@ -142,7 +141,7 @@ class Emitter:
             processed_time=who.instant_ms if self.now_ms is None else self.now_ms,
             horizon_days=self.horizon_days,
             origin=who.origin,
-            holdout=_lot(who.key) < self.holdout_percent,
+            holdout=who.holdout,
         )
         self.effects.outputs.append(Output(CUSTOMER_PROFILES, who.key, encode_profile(profile)))
         self.effects.counts.emitted["profile"] += 1
@@ -153,7 +152,14 @@ class Emitter:
         columns = (steps.slot[at].tolist(), steps.row[at].tolist(), steps.instant_ms[at].tolist())
         for slot, row, instant_ms in zip(*columns, strict=True):
             key = self.table.customer_ids[slot]
-            yield _Who(key, key.decode(), self._cause(steps.kind, row, instant_ms), instant_ms, origin)
+            yield _Who(
+                key=key,
+                customer_id=key.decode(),
+                cause=self._cause(steps.kind, row, instant_ms),
+                instant_ms=instant_ms,
+                origin=origin,
+                holdout=_lot(key) < self.holdout_percent,
+            )
 
     def _cause(self, kind: StepKind, row: int, instant_ms: int) -> str:
         if kind == "silence":
@@ -169,6 +175,7 @@ class _Who(NamedTuple):
     cause: str
     instant_ms: int
     origin: Origin
+    holdout: bool
 
 
 _Forecast = tuple[float, float, float, float, float]
@@ -190,7 +197,6 @@ def _forecasts(steps: Steps, scores: Scores | None, at: list[int]) -> Iterable[_
     return (None if gated else one for gated, one in zip(steps.is_gated[at].tolist(), told, strict=True))
 
 
-@lru_cache(maxsize=65_536)
 def _lot(customer_id: bytes) -> int:
     """The customer's draw, 0 to 99: the same for ever, so that a holdout stays one."""
     return hash64(b"holdout" + customer_id) % 100

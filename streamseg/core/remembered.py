@@ -1,6 +1,6 @@
 """The event ids that each customer's duplicates are recognised by: the last 64, and the last 4,096 within the lateness.
 
-Blocks of 16 ids chained from newest to oldest; the id with sequence number q stands in block (q - 1) // 16 of its
+Blocks of 8 ids chained from newest to oldest; the id with sequence number q stands in block (q - 1) // 8 of its
 customer, so positions need no room. Nothing here judges: `admission` does, from the sequence number and the time.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 from streamseg.core.chains import Chains
 from streamseg.core.windows import Int64Array
 
-BLOCK: Final = 16
+BLOCK: Final = 8
 MOST_IDS: Final = 4_096
 """Of a customer: no flood under one id can grow a row beyond 64 KB, nor the search for a repeat."""
 IDS: Final = np.dtype([("hash", "u8", (BLOCK,)), ("event_ms", "i8", (BLOCK,))])

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from streamseg.core.scores import Float64Array
 from streamseg.core.windows import Int64Array
@@ -50,6 +49,9 @@ def match(before: Int64Array, after: Int64Array, old: int, new: int) -> Match:
     >>> match(np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0]), 2, 2).partner
     (1, 0)
     """
+    # Here, since a worker imports this module and never asks: SciPy's optimisers take 0.2 s of its start.
+    from scipy.optimize import linear_sum_assignment
+
     known = before >= 0
     moved = shared(before[known], after[known], (old, new))
     either = moved.sum(axis=1)[:, None] + moved.sum(axis=0)[None] - moved

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 
 from streamseg.core.scores import Float64Array
 
@@ -38,6 +37,9 @@ def maximise(log_likelihood: Callable[[Sequence[float]], Float64Array], ranges: 
     >>> [round(rate, 3) for rate in maximise(exponential, [Range(0.01, 1.0, 100.0)])]
     [0.25]
     """
+    # Here, since a worker imports this module and never asks: SciPy's optimisers take 0.2 s of its start.
+    from scipy.optimize import minimize
+
     low, centre, high = (np.log([getattr(one, name) for one in ranges]) for name in ("low", "expected", "high"))
 
     def loss(logs: Float64Array) -> float:
