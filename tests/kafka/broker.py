@@ -33,8 +33,8 @@ LOG4J = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 BROKER_HEAP = ("-Xmx1g", "-XX:G1HeapRegionSize=16m")
-"""The heap of Apache Kafka's own start script, in the regions that its operations guide names. In those of 1 MB that Java
-would choose, every record batch above half of one is "humongous", and the collector marks all the time."""
+"""The heap of Apache Kafka's own start script, in the regions that its operations guide names. In those of 1 MB that
+Java would choose, every record batch above half of one is "humongous", and the collector marks all the time."""
 
 
 class NoKafkaError(RuntimeError):
