@@ -26,11 +26,14 @@ def test_a_worker_killed_six_times_loses_doubles_and_falsifies_nothing(large_sta
         # It has committed transactions since it was last killed ...
         stage.publish(pieces.pop(0))
         stage.progress.wait_until_moved(owned, mark)
-        with stage.publishing([record for piece in pieces[:3] for record in piece]):
+        victim.freeze()
+        stage.publish(pieces.pop(0))
+        stage.publish(pieces.pop(0))
+        with stage.publishing(pieces.pop(0)):
+            victim.wake()
             time.sleep(moments.uniform(0, 0.15))
             victim.kill()
-        del pieces[:3]
-        # ... and touchpoints are left that were its own to do. Else the kill doesn't count.
+        # ... it was busy at its peak, and touchpoints are left that were its own to do. Else the kill doesn't count.
         kills += stage.progress.lag(owned) > 0
         victim.start()
     for piece in pieces:
