@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamseg.compiled import compiled
-from streamseg.core.chains import END
+from streamseg.core.chains import END, Links
 from streamseg.core.features import Records
 from streamseg.core.remembered import BLOCK, MOST_IDS, RememberedIds
 from streamseg.core.windows import Int64Array
@@ -76,8 +76,8 @@ def _judge(
     hashes: UInt64Array,
     event_ms: Int64Array,
     accepted: Int64Array,
-    newest: Int64Array,
-    older: Int64Array,
+    newest: Links,
+    older: Links,
     ids: Records,
     spare: Int64Array,
     watermark_ms: int,

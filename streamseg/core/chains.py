@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamseg.core.columns import grown, starts_of
 from streamseg.core.features import Records
 from streamseg.core.windows import Int64Array
+
+Links = NDArray[np.int32]
+"""Record indexes as the chains keep them: memory ends long before a partition has 2^31 records."""
 
 END = -1
 """Where a chain ends, or where there is none."""
@@ -19,9 +23,9 @@ class Chains:
 
     def __init__(self, dtype: np.dtype[np.void]) -> None:
         self.records: Records = np.zeros(64, dtype)
-        self.older = np.full(64, END, np.int64)
+        self.older = np.full(64, END, np.int32)
         """The next record of the chain, by record."""
-        self.newest = np.full(64, END, np.int64)
+        self.newest = np.full(64, END, np.int32)
         """The first record of the chain, by customer slot."""
         self._free: list[int] = []
         self._used = 0
@@ -32,14 +36,14 @@ class Chains:
 
     def walk(self, slots: Int64Array) -> Iterator[tuple[Int64Array, Int64Array]]:
         """Go through the chains in step, newest first: (positions in `slots`, record indexes) until all have ended."""
-        who, at = np.arange(len(slots)), self.newest[slots]
+        who, at = np.arange(len(slots)), self.newest[slots].astype(np.int64)
         while True:
             alive = at != END
             who, at = who[alive], at[alive]
             if not len(who):
                 return
             yield who, at
-            at = self.older[at]
+            at = self.older[at].astype(np.int64)
 
     def of(self, slot: int) -> list[int]:
         """One customer's record indexes, newest first."""

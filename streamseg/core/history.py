@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from streamseg.compiled import compiled
-from streamseg.core.chains import END
+from streamseg.core.chains import END, Links
 from streamseg.core.features import FEATURES, Records, step_features
 from streamseg.core.rows import SUMMARY, add_sums
 from streamseg.core.running import LIFE, LIFE_FIELDS
@@ -56,8 +56,8 @@ def closed_windows(rows: Records, pool: SummaryPool, slots: Int64Array, start: i
 @compiled
 def _look_back(
     slots: Int64Array,
-    newest: Int64Array,
-    older: Int64Array,
+    newest: Links,
+    older: Links,
     summaries: Records,
     start: int,
     stop: int,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamseg.compiled import compiled
-from streamseg.core.chains import END
+from streamseg.core.chains import END, Links
 from streamseg.core.features import Records
 from streamseg.core.rows import COUNT_LIMIT, SUMMARY, add_sums
 from streamseg.core.spec import CoreSpec
@@ -193,7 +193,7 @@ def _blank(count: int, window: int) -> Standing:
 
 @compiled
 def _look(
-    lives: Records, newest: Int64Array, summaries: Records, slots: Int64Array, summary: Records, life: Records
+    lives: Records, newest: Links, summaries: Records, slots: Int64Array, summary: Records, life: Records
 ) -> None:
     for i in range(len(slots)):
         at = newest[slots[i]]
@@ -205,7 +205,7 @@ def _look(
 @compiled
 def _take(
     lives: Records,
-    newest: Int64Array,
+    newest: Links,
     summaries: Records,
     slots: Int64Array,
     closed_at: Int64Array,

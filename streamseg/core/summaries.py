@@ -36,7 +36,7 @@ class SummaryPool:
 
     def newest(self, slots: Int64Array) -> tuple[Int64Array, Int64Array]:
         """Index of each customer's newest record and its window; -1 and NO_WINDOW where there is none."""
-        at = self.chains.newest[slots]
+        at = self.chains.newest[slots].astype(np.int64)
         return at, np.where(at == END, NO_WINDOW, self.records["window"][at])
 
     def walk(self, slots: Int64Array) -> Iterator[tuple[Int64Array, Int64Array]]:
