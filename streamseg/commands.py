@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
@@ -148,8 +149,12 @@ def replay(arguments: argparse.Namespace) -> int:
 
 def worker(_: argparse.Namespace) -> int:
     """Serve until SIGTERM."""
+    # What imports make is never garbage: looking for some is a seventh of their time, and later a part of every look.
+    gc.disable()
     from streamseg.app import run_worker
 
+    gc.freeze()
+    gc.enable()
     return run_worker(load_settings())
 
 
