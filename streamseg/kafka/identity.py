@@ -58,8 +58,7 @@ async def identify(client: AIOKafkaClient, topic: str) -> TopicIdentity:
     for _ in range(LOOKS):
         try:
             response = await client.send(client.get_random_node(), _TopicRequest(topic, may_create=may_create))
-        except NotImplementedError:
-            # Said by aiokafka where the broker's highest version is below the one that we ask for.
+        except NotImplementedError:  # said by aiokafka where the brokers know only older versions
             return TopicIdentity("", len(await client._wait_on_metadata(topic)))
         for error_code, _name, topic_id, _internal, partitions, *_rest in response.topics:
             error = for_code(error_code)
@@ -77,7 +76,7 @@ async def is_embedded(client: AIOKafkaClient) -> bool:
     """Whether a started client speaks to librdkafka's mock cluster, which says so in its cluster id."""
     try:
         response = await client.send(client.get_random_node(), _TopicRequest(None))
-    except NotImplementedError:
+    except NotImplementedError:  # as above
         return False
     return _is_mock(response)
 
