@@ -194,6 +194,7 @@ def _spare_the_collector() -> None:
     """
     gc.freeze()
     gc.set_threshold(50_000, 50, 50)
+    gc.enable()
 
 
 def __getattr__(name: str) -> WorkerApp:

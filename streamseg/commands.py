@@ -149,11 +149,10 @@ def replay(arguments: argparse.Namespace) -> int:
 
 def worker(_: argparse.Namespace) -> int:
     """Serve until SIGTERM."""
-    # What imports make is never garbage, and looking for some is a seventh of their time.
+    # What imports make is never garbage, and looking for some is a seventh of their time. The app switches it on again.
     gc.disable()
     from streamseg.app import run_worker
 
-    gc.enable()
     return run_worker(load_settings())
 
 
