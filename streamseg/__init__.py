@@ -10,7 +10,7 @@ The journey of a touchpoint, file by file; read them in this order:
     model/scorer.py           windows -> churn risk, expected purchases and value, behaviour; its members: blend.py
     core/decide.py            risk and behaviour -> segments and alerts, with hysteresis, so that nobody flaps
     core/explain.py           what moved a score: things are taken away, the model is asked again; reasons.py: in words
-    emit.py, wire/outputs.py  verdicts -> bytes of `segment-changes`, `churn-alerts`, `customer-profiles`
+    emit.py, wire/writing.py  verdicts -> bytes of `segment-changes`, `churn-alerts`, `customer-profiles`
     pipeline.py               all of the above on one page: records in, `Effects` out, no Kafka in it
 
     kafka/partition_agent.py  one partition: fetch -> pipeline -> one transaction for outputs, state and offsets

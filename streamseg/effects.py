@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from streamseg.wire.blocks import Block
 from streamseg.wire.outputs import Output
 
 
@@ -33,10 +34,17 @@ class Counts:
 class Effects:
     """Commit all of it or nothing."""
 
-    outputs: list[Output] = field(default_factory=list)
-    """In the order of their causes."""
-    rows: list[tuple[bytes, bytes | None]] = field(default_factory=list)
-    """Changelog rows, value None = tombstone; the partition row is the last."""
+    passed_on: list[Output] = field(default_factory=list)
+    """Dead letters and touchpoints that were too late."""
+    said: list[Block] = field(default_factory=list)
+    """Decisions and profiles, in the order of their causes."""
+    rows: list[Block] = field(default_factory=list)
+    """Changelog rows; the partition row is the last. Later ones of a key replace earlier ones."""
     counts: Counts = field(default_factory=Counts)
     seconds: dict[str, float] = field(default_factory=dict)
     """Spent by stage: decode, observe, score, decide, explain, emit, encode."""
+
+    @property
+    def outputs(self) -> list[Output]:
+        """Everything that leaves for the world, as objects."""
+        return [*self.passed_on, *(output for block in self.said for output in block)]

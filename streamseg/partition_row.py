@@ -58,5 +58,5 @@ def read_partition_row(value: bytes) -> PartitionRow:
     >>> read_partition_row(write_partition_row(state)) == state
     True
     """
-    fields = orjson.loads(unseal(PARTITION_KEY, value))
+    fields = orjson.loads(unseal([PARTITION_KEY], [value])[0])
     return PartitionRow(position=Position(**fields.pop("position")), **fields)

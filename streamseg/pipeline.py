@@ -6,7 +6,7 @@ Arrives: the records of a batch. Leaves: `Effects`, to be committed together. Sy
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from time import perf_counter
@@ -14,8 +14,9 @@ from time import perf_counter
 import numpy as np
 
 from streamseg.core.admission import ACCEPTED, DUPLICATE, NO_WATERMARK, TOO_LATE
-from streamseg.core.decide import Policy, Verdict, decide
+from streamseg.core.decide import Policy, decide
 from streamseg.core.explain import explain
+from streamseg.core.features import Records
 from streamseg.core.folds import FoldCache
 from streamseg.core.reasons import reasons_of
 from streamseg.core.scores import Float64Array, Scorer, Scores
@@ -25,12 +26,15 @@ from streamseg.core.steps import Steps
 from streamseg.core.table import CustomerTable
 from streamseg.core.windows import Int64Array
 from streamseg.effects import Counts, Effects
-from streamseg.emit import Emitter
+from streamseg.emit import Emitter, Explained
 from streamseg.errors import ConfigError, InvariantError
 from streamseg.partition_row import PARTITION_KEY, PartitionRow, Position, read_partition_row, write_partition_row
+from streamseg.wire.blocks import block_of
+from streamseg.wire.event_ids import NO_IDS, EventIds
 from streamseg.wire.letters import Source, dead_letter, late_touchpoint
-from streamseg.wire.outputs import Origin, Reason
-from streamseg.wire.topics import TOUCHPOINTS
+from streamseg.wire.outputs import Origin
+from streamseg.wire.pen import LARGEST
+from streamseg.wire.topics import CHANGELOG, TOUCHPOINTS
 from streamseg.wire.touchpoint import Decoded, DecodeLimits, SourceRecord, decode
 
 _EXPLAINED_AT_ONCE = 1_024
@@ -100,15 +104,15 @@ class Pipeline:
                 decoded = self.decode(records)
         _count_decoded(effects.counts, decoded, len(records))
         for rejected in decoded.rejected:
-            effects.outputs.append(dead_letter(records[rejected.source], rejected, self._source))
+            effects.passed_on.append(dead_letter(records[rejected.source], rejected, self._source))
         batch = decoded.batch
         before_ms = self.table.watermark_ms
         with _timed(effects, "observe"):
             slots, admitted = self.table.admit(batch)
         for row in np.flatnonzero(admitted.status == TOO_LATE).tolist():
             lateness_ms = int(admitted.before_ms[row] - batch.event_ms[row])
-            effects.outputs.append(late_touchpoint(records[int(batch.source[row])], lateness_ms, self._source))
-        emitter = self._emitter(effects, now_ms, batch.event_id)
+            effects.passed_on.append(late_touchpoint(records[int(batch.source[row])], lateness_ms, self._source))
+        emitter = self._emitter(now_ms, batch.event_id)
         with _timed(effects, "score"):
             self._catch_up(slots[admitted.status == ACCEPTED], before_ms)
         self._answer(self.table.observe(batch, slots, admitted, model_key=self.scorer.model_key), emitter, effects)
@@ -117,14 +121,14 @@ class Pipeline:
         counts.duplicate = int(np.count_nonzero(admitted.status == DUPLICATE))
         counts.too_late = int(np.count_nonzero(admitted.status == TOO_LATE))
         counts.suppressed = int(np.count_nonzero(admitted.status == ACCEPTED)) - counts.scored
-        return self._finished(effects, position)
+        return self._finished(effects, emitter, position)
 
     def sweep(self, limit: int, *, now_ms: int | None, position: Position | None = None) -> Effects:
         """Look at up to `limit` silent customers who are due, earliest boundary first; arguments as in `process`."""
         effects = Effects()
-        emitter = self._emitter(effects, now_ms, ())
+        emitter = self._emitter(now_ms, NO_IDS)
         self._answer(self.table.sweep(limit, model_key=self.scorer.model_key), emitter, effects)
-        return self._finished(effects, position)
+        return self._finished(effects, emitter, position)
 
     @property
     def backlog(self) -> int:
@@ -203,8 +207,8 @@ class Pipeline:
             with _timed(effects, "explain"):
                 why = self._explain(steps, scores, verdicts)
             with _timed(effects, "emit"):
-                emitter.say(steps, scores, verdicts, why)
-            self.table.touched.update(steps.slot[[verdict.at for verdict in verdicts]].tolist())
+                emitter.say(steps.kind, verdicts, scores, why)
+            self.table.touched.update(verdicts["slot"].tolist())
 
     def _catch_up(self, slots: Int64Array, before_ms: int) -> None:
         """Fold in what had closed before the batch, for all its customers at once, not a few run by run."""
@@ -214,7 +218,7 @@ class Pipeline:
         if len(known):
             self._folds.states(self.table, known, self.rules.spec.windows.index_of(before_ms))
 
-    def _decide(self, steps: Steps, effects: Effects) -> tuple[Scores | None, list[Verdict]]:
+    def _decide(self, steps: Steps, effects: Effects) -> tuple[Scores | None, Records]:
         scored = ~steps.is_gated
         if steps.kind == "touch":
             effects.counts.scored += int(np.count_nonzero(scored))
@@ -230,33 +234,37 @@ class Pipeline:
         self.table.rows["model_key"][steps.slot[scored]] = self.scorer.model_key
         return scores, verdicts
 
-    def _explain(self, steps: Steps, scores: Scores | None, verdicts: Sequence[Verdict]) -> dict[int, Sequence[Reason]]:
-        """Reasons by position in the steps, for what changes a segment; a reconciliation has its own."""
-        told = [v.at for v in verdicts if v.change and not steps.is_gated[v.at]]
-        why: dict[int, Sequence[Reason]] = {}
+    def _explain(self, steps: Steps, scores: Scores | None, verdicts: Records) -> list[Explained]:
+        """The reasons of what changes a segment; a reconciliation has its own."""
         if scores is None or steps.kind == "reconcile" or not self.rules.has_reasons:
-            return why
+            return []
+        told = verdicts["at"][(verdicts["is_changed"] > 0) & (verdicts["is_scored"] > 0)]
+        why: list[Explained] = []
         for start in range(0, len(told), _EXPLAINED_AT_ONCE):
             at = told[start : start + _EXPLAINED_AT_ONCE]
-            scored = self._folds.scored(self.table, steps, np.array(at), scores)
+            scored = self._folds.scored(self.table, steps, at, scores)
             moves = explain(self.scorer, scored, self.rules.spec)
-            why.update(zip(at, reasons_of(moves, scored, self.rules.spec), strict=True))
+            self._refuse_no_numbers([moves.contribution])
+            why.append((at, reasons_of(moves, scored, self.rules.spec)))
         return why
 
     def _checked(self, scores: Scores) -> Scores:
-        if not all(np.isfinite(getattr(scores, column.name)).all() for column in fields(Scores)):
-            raise InvariantError(
-                f"model {self.scorer.version} gave a number that is not finite; nothing was committed: roll back to "
-                "the version before (streamseg models rollback)"
-            )
+        self._refuse_no_numbers(getattr(scores, column.name) for column in fields(Scores))
         distance: Float64Array = np.full((len(scores.churn_probability), len(self.behaviours)), np.inf)
         distance[:, self._columns] = scores.behaviour_distance
         return replace(scores, behaviour_distance=distance)
 
-    def _emitter(self, effects: Effects, now_ms: int | None, event_ids: Sequence[str]) -> Emitter:
+    def _refuse_no_numbers(self, told: Iterable[Float64Array]) -> None:
+        # Not even a NaN is less. Numbers are written in fixed point, which has an end.
+        if not all((np.abs(numbers) < LARGEST).all() for numbers in told):
+            raise InvariantError(
+                f"model {self.scorer.version} gave a number that is not finite, or not below {LARGEST:g}; nothing was "
+                "committed: roll back to the version before (streamseg models rollback)"
+            )
+
+    def _emitter(self, now_ms: int | None, event_ids: EventIds) -> Emitter:
         rules = self.rules
         return Emitter(
-            effects,
             self.table,
             self.behaviours,
             event_ids,
@@ -269,9 +277,11 @@ class Pipeline:
             run=rules.run,
         )
 
-    def _finished(self, effects: Effects, position: Position | None) -> Effects:
+    def _finished(self, effects: Effects, emitter: Emitter, position: Position | None) -> Effects:
+        with _timed(effects, "emit"):
+            emitter.write(effects)
         with _timed(effects, "encode"):
-            effects.rows = changed_rows(self.table)
+            effects.rows = [changed_rows(self.table)]
             if position is not None:
                 windows = self.rules.spec.windows
                 state = PartitionRow(
@@ -282,7 +292,7 @@ class Pipeline:
                     behaviours=list(self.behaviours),
                     window=[windows.length_days, windows.origin_ms],
                 )
-                effects.rows.append((PARTITION_KEY, write_partition_row(state)))
+                effects.rows.append(block_of(CHANGELOG, [(PARTITION_KEY, write_partition_row(state))]))
         return effects
 
 

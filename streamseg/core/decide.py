@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import astuple, dataclass, fields
 from functools import lru_cache
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,21 +64,25 @@ class Policy:
             )
 
 
-class Verdict(NamedTuple):
-    """What is to be said at one step; at least one of `change` and `profile` holds."""
+VERDICT: Final = np.dtype(
+    [
+        ("at", "i8"),  # position in the steps
+        ("slot", "i8"),
+        ("row", "i8"),  # of the touchpoint that is the cause, as in the steps
+        ("instant_ms", "i8"),
+        ("is_scored", "i8"),
+        ("is_changed", "i8"),  # else there is a profile to be published, no more
+        ("is_alert", "i8"),
+        ("previous_stage", "i8"),
+        ("previous_behaviour", "i8"),
+        ("stage", "i8"),
+        ("behaviour", "i8"),  # -1 = none
+    ]
+)
+"""What is to be said at one step."""
 
-    at: int
-    """Position in the steps."""
-    change: Literal["entered", "changed"] | None
-    alert: bool
-    previous_stage: int
-    previous_behaviour: int
-    stage: int
-    behaviour: int
-    """-1 = none."""
 
-
-def decide(rows: Records, steps: Steps, scores: Scores | None, policy: Policy, *, window_ms: int) -> list[Verdict]:
+def decide(rows: Records, steps: Steps, scores: Scores | None, policy: Policy, *, window_ms: int) -> Records:
     """Move the customers of the steps from segment to segment, each through its own steps in order.
 
     Args:
@@ -89,14 +93,15 @@ def decide(rows: Records, steps: Steps, scores: Scores | None, policy: Policy, *
         window_ms: Length of a window: a profile is renewed if it would run out before the next one closes.
 
     Returns:
-        Verdicts in the order of the steps.
+        Of `VERDICT`, in the order of the steps; no row for a step at which nothing is to be said.
     """
-    verdicts = np.empty(len(steps), _VERDICT)
+    verdicts = np.empty(len(steps), VERDICT)
     none = np.zeros(len(steps))
     risk, distance = (none, none[:, None]) if scores is None else (scores.churn_probability, scores.behaviour_distance)
     said = _decide(
         rows,
         steps.slot,
+        steps.row,
         steps.instant_ms,
         steps.quiet_ms,
         steps.is_outcome,
@@ -107,14 +112,9 @@ def decide(rows: Records, steps: Steps, scores: Scores | None, policy: Policy, *
         _rules(policy, window_ms)[0],
         verdicts,
     )
-    return [
-        Verdict(at, ("entered" if had == NONE else "changed") if changed else None, bool(alert), had, *others)
-        for at, changed, alert, had, *others in verdicts[:said].tolist()
-    ]
+    return verdicts[:said].copy()
 
 
-_VERDICT: Final = np.dtype([(name, "i8") for name in Verdict._fields])
-"""As `Verdict`; `change` is 1 where there is one."""
 _RULES: Final = np.dtype(
     [(f.name, "i8" if f.type == "int" else "f8") for f in fields(Policy)] + [("window_days", "f8")]
 )
@@ -129,6 +129,7 @@ def _rules(policy: Policy, window_ms: int) -> Records:
 def _decide(
     rows: Records,
     slot: Int64Array,
+    cause_row: Int64Array,
     instant_ms: Int64Array,
     quiet_ms: Int64Array,
     is_outcome: NDArray[np.bool_],
@@ -172,11 +173,13 @@ def _decide(
             alert = may_alert and has_cooled and _LEVEL[had] < 2 and _LEVEL[stage] == 2
         verdict = verdicts[said]
         said += 1
-        verdict.at, verdict.previous_stage, verdict.previous_behaviour = at, had, had_behaviour
-        verdict.stage, verdict.behaviour, verdict.alert = stage, behaviour, alert
-        verdict.change = stage != had or behaviour != had_behaviour
+        verdict.at, verdict.slot, verdict.row, verdict.instant_ms = at, slot[at], cause_row[at], now_ms
+        verdict.previous_stage, verdict.previous_behaviour = had, had_behaviour
+        verdict.stage, verdict.behaviour = stage, behaviour
+        verdict.is_scored, verdict.is_alert = not is_gated[at], alert
+        verdict.is_changed = stage != had or behaviour != had_behaviour
         row.stage, row.behaviour = stage, behaviour
-        if verdict.change:
+        if verdict.is_changed:
             row.since_ms = now_ms
         if alert:
             row.alerted_ms = now_ms

@@ -26,6 +26,32 @@ LEAST_CONTRIBUTION: Final = 0.005
 """Grounds that move the probability by less are noise to a reader; the strongest is named all the same."""
 
 
+GROUND_NAMES: Final = (*(feature.name for feature in FEATURE_GROUNDS), *KIND_NAMES)
+
+
+@dataclass(frozen=True, slots=True)
+class Reasons:
+    first: Int64Array
+    ground: Int64Array
+    contribution: Float64Array
+    words: list[str]
+    from_ms: Int64Array
+    until_ms: Int64Array
+
+
+def reasons_of(moves: Moves, scored: Scored, spec: CoreSpec) -> Reasons:
+    old = reasons_of_old(moves, scored, spec)
+    flat = [r for row in old for r in row]
+    return Reasons(
+        np.cumsum([0, *map(len, old)]),
+        np.array([GROUND_NAMES.index(r.name) for r in flat], np.int64),
+        np.array([r.contribution for r in flat]),
+        [r.words for r in flat],
+        np.array([-1 if r.from_time is None else r.from_time for r in flat], np.int64),
+        np.array([-1 if r.until_time is None else r.until_time for r in flat], np.int64),
+    )
+
+
 def told(contribution: Float64Array) -> tuple[Int64Array, Int64Array]:
     """Choose what is worth telling of each row.
 
@@ -43,7 +69,7 @@ def told(contribution: Float64Array) -> tuple[Int64Array, Int64Array]:
     return row, order[row, rank]
 
 
-def reasons_of(moves: Moves, scored: Scored, spec: CoreSpec) -> list[list[Reason]]:
+def reasons_of_old(moves: Moves, scored: Scored, spec: CoreSpec) -> list[list[Reason]]:
     """Say what moved each of M scores: one to three reasons a row, strongest first; none if nothing moved it."""
     row, ground = told(moves.contribution)
     writer = _Writer(spec.windows, outcome_word(spec.outcome_types), scored.window)

@@ -42,21 +42,8 @@ class RememberedIds:
         """The first `count` spare blocks are in chains now."""
         self._spare = self._spare[count:]
 
-    def packed(self, slots: Int64Array) -> list[bytes]:
-        """The blocks of each of distinct customers, oldest first, as bytes of `IDS`."""
-        owners, blocks = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        for who, at in self.chains.walk(slots):
-            owners.append(who)
-            blocks.append(at)
-        owner = np.concatenate(owners)
-        order = np.lexsort((-np.arange(len(owner)), owner))
-        told = self.chains.records[np.concatenate(blocks)[order]].tobytes()
-        sizes = np.bincount(owner, minlength=len(slots)) * IDS.itemsize
-        ends = np.cumsum(sizes)
-        return [told[start:end] for start, end in zip((ends - sizes).tolist(), ends.tolist(), strict=True)]
-
     def unpack(self, slots: Int64Array, sizes: Int64Array, told: bytes) -> None:
-        """Take up the blocks of distinct customers who have none: `told` is what `packed` gave, `sizes` bytes each."""
+        """Take up the blocks of distinct customers who have none: `IDS` from old to new, `sizes` bytes for each."""
         self.chains.fill(np.repeat(slots, sizes // IDS.itemsize), np.frombuffer(told, IDS))
 
     def prune(self, slot: int, accepted: int, *, keep: int, since_ms: int) -> None:

@@ -7,51 +7,63 @@ chunks of 13 windows under keys of their own. Rows carry a version and a checksu
 from __future__ import annotations
 
 import struct
-import zlib
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from streamseg.compiled import compiled
+from streamseg.core.chains import END, Links
 from streamseg.core.features import Records
-from streamseg.core.remembered import BLOCK
+from streamseg.core.remembered import BLOCK, IDS
 from streamseg.core.rows import CUSTOMER, ROW_VERSION, SUMMARY
 from streamseg.core.table import CHUNK, CustomerTable
 from streamseg.core.windows import Int64Array
 from streamseg.errors import InvariantError
+from streamseg.wire.blocks import BLOCK_TOPICS, TOMBSTONE, Block
+from streamseg.wire.fingerprint import fingerprint, fingerprints, xxh64
+from streamseg.wire.spans import Spans, UInt8Array, joined
+from streamseg.wire.topics import CHANGELOG
 
 _CUSTOMER_KEY: Final = b"c"
 _CHUNK_KEY: Final = b"w"
-_HEADER: Final = struct.Struct("<BI")  # version, crc32 of what follows
-_NONE, _ONE = bytes([0]), bytes([1])
-"""How many newest summaries follow."""
-_CHUNK_NUMBER: Final = struct.Struct(">q")
-
-Row = tuple[bytes, bytes | None]
+_HEADER: Final = struct.Struct("<BI")  # version, the low half of the fingerprint of what follows
+_HEADER_BYTES: Final = _HEADER.size
+_CUSTOMER_KEY_BYTES: Final = len(_CUSTOMER_KEY)
+_CHUNK_KEY_BYTES: Final = len(_CHUNK_KEY) + 8
+"""What stands before the customer's id: with a chunk its number, big-endian, as the last part."""
+_CHECKED_AT_ONCE: Final = 16_384
+"""Rows whose checksums are looked at together: bounds the copy of them."""
 
 
 def seal(payload: bytes) -> bytes:
     """Put version and checksum in front."""
-    return _HEADER.pack(ROW_VERSION, zlib.crc32(payload)) + payload
+    return _HEADER.pack(ROW_VERSION, fingerprint(payload) & 0xFFFF_FFFF) + payload
 
 
-def unseal(key: bytes, value: bytes) -> bytes:
-    """Check version and checksum and take them off.
+def unseal(keys: Sequence[bytes], values: Sequence[bytes]) -> list[bytes]:
+    """Check version and checksum of rows and take them off.
 
     Raises:
-        InvariantError: If the row is of another version or was changed.
+        InvariantError: If a row is of another version or was changed.
     """
-    version, checksum = _HEADER.unpack_from(value) if len(value) >= _HEADER.size else (0, 0)
-    payload = value[_HEADER.size :]
-    if version != ROW_VERSION or zlib.crc32(payload) != checksum:
-        raise InvariantError(
-            f"changelog row {key[:40]!r} has version {version} and {len(value)} bytes; expected version {ROW_VERSION} "
-            "with a matching checksum: run the release that wrote it, or rebuild the group's state from the input"
-        )
-    return payload
+    for first in range(0, len(values), _CHECKED_AT_ONCE):
+        some = values[first : first + _CHECKED_AT_ONCE]
+        told = joined(some)
+        begin = np.minimum(told.start + _HEADER_BYTES, told.stop)
+        expected = fingerprints(Spans(told.text, begin, told.stop)) & np.uint64(0xFFFF_FFFF)
+        for at, (value, checksum) in enumerate(zip(some, expected.tolist(), strict=True), first):
+            if value[:_HEADER_BYTES] != _HEADER.pack(ROW_VERSION, checksum):
+                raise InvariantError(
+                    f"changelog row {keys[at][:40]!r} has version {value[0] if value else 0} and {len(value)} bytes; "
+                    f"expected version {ROW_VERSION} with a matching checksum: run the release that wrote it, or "
+                    "rebuild the group's state from the input"
+                )
+    return [value[_HEADER_BYTES:] for value in values]
 
 
-def changed_rows(table: CustomerTable) -> list[Row]:
+def changed_rows(table: CustomerTable) -> Block:
     """Rows of everything that changed since the last call: customers touched, chunks closed, amended or dropped."""
     touched = np.fromiter(table.touched, np.int64, len(table.touched))
     lives = table.rows[touched]
@@ -59,36 +71,135 @@ def changed_rows(table: CustomerTable) -> list[Row]:
     full = lives["accepted"] > table.spec.keep_ids + BLOCK
     for slot, accepted in zip(touched[full].tolist(), lives["accepted"][full].tolist(), strict=True):
         table.remembered.prune(slot, accepted, keep=table.spec.keep_ids, since_ms=since_ms)
-    at, _ = table.summaries.newest(touched)
-    newest = table.summaries.records[at]
-    changed: list[Row] = [
-        (_CUSTOMER_KEY + table.customer_ids[slot], seal(life + (_ONE + summary if record >= 0 else _NONE) + ids))
-        for slot, life, record, summary, ids in zip(
-            touched.tolist(),
-            _each(lives),
-            at.tolist(),
-            _each(newest),
-            table.remembered.packed(touched),
-            strict=True,
-        )
-    ]
-    changed += _chunks(table)
+    stale = np.array(list(table.stale_chunks), np.int64).reshape(-1, 2)
+    ids, summaries = table.remembered.chains, table.summaries.chains
+    # The most that it can be; memory that isn't reached costs nothing.
+    most = len(touched) * (_HEADER_BYTES + CUSTOMER.itemsize + 1 + SUMMARY.itemsize)
+    most += _count(touched, ids.newest, ids.older) * IDS.itemsize
+    most += len(stale) * (_HEADER_BYTES + CHUNK * SUMMARY.itemsize)
+    value = Spans(np.empty(most, np.uint8), *np.full((2, len(touched) + len(stale)), TOMBSTONE, np.int64))
+    closed = _Chained(summaries.records["window"], _bytes_of(summaries.records), summaries.newest, summaries.older)
+    known = _Chained(ids.records["hash"][:, 0], _bytes_of(ids.records), ids.newest, ids.older)
+    size = _write_customers(touched, _bytes_of(lives), closed, known, value)
+    size = _write_chunks(stale, closed, value, len(touched), size)
+    key = _keys(table.customer_ids.spans(np.concatenate((touched, stale[:, 0]))), stale[:, 1])
     table.touched.clear()
     table.stale_chunks.clear()
-    return changed
+    topic = np.full(len(key.start), BLOCK_TOPICS.index(CHANGELOG))
+    return Block(topic, key, value._replace(text=value.text[:size].copy()))
 
 
-def _each(records: Records) -> list[bytes]:
-    size, told = records.dtype.itemsize, records.tobytes()
-    return [told[start : start + size] for start in range(0, len(told), size)]
+def _keys(customers: Spans, chunks: Int64Array) -> Spans:
+    """The keys of customer rows, and for the last ones of the customers, of rows of these chunks."""
+    is_chunk = np.arange(len(customers.start)) >= len(customers.start) - len(chunks)
+    stop = np.cumsum(customers.stop - customers.start + np.where(is_chunk, _CHUNK_KEY_BYTES, _CUSTOMER_KEY_BYTES))
+    start = np.concatenate(([0], stop[:-1])) if len(stop) else stop
+    key = Spans(np.empty(stop[-1] if len(stop) else 0, np.uint8), start, stop)
+    _write_keys(customers, chunks, key)
+    return key
 
 
-def _chunks(table: CustomerTable) -> Iterator[Row]:
-    for slot, chunk in table.stale_chunks:
-        closed = table.summaries.records[table.summaries.windows_of(slot)[1:]]
-        kept = closed[closed["window"] // CHUNK == chunk]
-        key = _CHUNK_KEY + _CHUNK_NUMBER.pack(chunk) + table.customer_ids[slot]
-        yield key, seal(kept.tobytes()) if len(kept) else None
+@compiled
+def _write_keys(customers: Spans, chunks: Int64Array, key: Spans) -> None:
+    first = len(key.start) - len(chunks)
+    for row in range(len(key.start)):
+        at = key.start[row]
+        key.text[at] = _CUSTOMER_KEY[0] if row < first else _CHUNK_KEY[0]
+        at += 1
+        if row >= first:
+            for byte in range(8):
+                key.text[at + byte] = chunks[row - first] >> (56 - 8 * byte) & 0xFF
+            at += 8
+        for place in range(customers.start[row], customers.stop[row]):
+            key.text[at] = customers.text[place]
+            at += 1
+
+
+class _Chained(NamedTuple):
+    """Chains as compiled loops read them."""
+
+    window: Int64Array
+    content: NDArray[np.uint8]
+    """(R, bytes of a record)"""
+    newest: Links
+    older: Links
+
+
+def _bytes_of(records: Records) -> NDArray[np.uint8]:
+    return records.view(np.uint8).reshape(len(records), records.dtype.itemsize)
+
+
+@compiled
+def _count(slots: Int64Array, newest: Links, older: Links) -> int:
+    """Records in the chains of some customers."""
+    count = 0
+    for slot in slots:
+        at = newest[slot]
+        while at != END:
+            count, at = count + 1, older[at]
+    return count
+
+
+@compiled
+def _write_customers(slots: Int64Array, lives: NDArray[np.uint8], closed: _Chained, ids: _Chained, to: Spans) -> int:
+    """A life, whether a newest summary follows, that summary, and the remembered ids from old to new."""
+    at = 0
+    for row in range(len(slots)):
+        start, slot = at, slots[row]
+        at = _copy(lives, row, to.text, at + _HEADER_BYTES)
+        newest = closed.newest[slot]
+        to.text[at] = newest != END
+        at += 1
+        if newest != END:
+            at = _copy(closed.content, newest, to.text, at)
+        size = ids.content.shape[1]
+        block, end = ids.newest[slot], at
+        while block != END:
+            block, end = ids.older[block], end + size
+        block, at = ids.newest[slot], end
+        while block != END:
+            _copy(ids.content, block, to.text, end - size)
+            block, end = ids.older[block], end - size
+        _seal(to, row, start, at)
+    return at
+
+
+@compiled
+def _write_chunks(stale: NDArray[np.int64], closed: _Chained, to: Spans, row: int, at: int) -> int:
+    """The closed summaries of a chunk from new to old; a chunk that has none left stays a tombstone."""
+    for slot, chunk in stale:
+        start, one = at, closed.newest[slot]
+        at += _HEADER_BYTES
+        if one != END:
+            one = closed.older[one]
+        while one != END:
+            if closed.window[one] // CHUNK == chunk:
+                at = _copy(closed.content, one, to.text, at)
+            one = closed.older[one]
+        if at > start + _HEADER_BYTES:
+            _seal(to, row, start, at)
+        else:
+            at = start
+        row += 1
+    return at
+
+
+@compiled
+def _copy(content: NDArray[np.uint8], record: int, text: UInt8Array, at: int) -> int:
+    size: int = content.shape[1]
+    for place in range(size):
+        text[np.uint64(at + place)] = content[record, np.uint64(place)]
+    return at + size
+
+
+@compiled
+def _seal(to: Spans, row: int, start: int, stop: int) -> None:
+    """Version and checksum in front of a row that is written."""
+    to.start[row], to.stop[row] = start, stop
+    checksum = xxh64(to.text, start + _HEADER_BYTES, stop)
+    to.text[start] = ROW_VERSION
+    for byte in range(_HEADER_BYTES - 1):
+        to.text[start + 1 + byte] = checksum >> np.uint64(8 * byte) & np.uint64(0xFF)
 
 
 def restore(table: CustomerTable, rows: Mapping[bytes, bytes], *, watermark_ms: int, swept_ms: int) -> None:
@@ -105,9 +216,9 @@ def restore(table: CustomerTable, rows: Mapping[bytes, bytes], *, watermark_ms: 
     table.watermark_ms = watermark_ms
     customers = [key for key in rows if key[:1] == _CUSTOMER_KEY]
     chunks = [key for key in rows if key[:1] == _CHUNK_KEY]
-    newest, newest_slots = _take_up_customers(table, customers, [unseal(key, rows[key]) for key in customers])
-    closed = [unseal(key, rows[key]) for key in chunks]
-    owners = np.array([table.slot(key[1 + _CHUNK_NUMBER.size :]) for key in chunks], np.int64)
+    newest, newest_slots = _take_up_customers(table, customers, unseal(customers, [rows[key] for key in customers]))
+    closed = unseal(chunks, [rows[key] for key in chunks])
+    owners = table.slots(_behind(chunks, _CHUNK_KEY_BYTES))
     closed_slots = np.repeat(owners, _sizes(closed) // SUMMARY.itemsize)
     table.summaries.fill(
         np.concatenate([newest_slots, closed_slots]),
@@ -118,7 +229,7 @@ def restore(table: CustomerTable, rows: Mapping[bytes, bytes], *, watermark_ms: 
 
 def _take_up_customers(table: CustomerTable, keys: list[bytes], payloads: list[bytes]) -> tuple[Records, Int64Array]:
     """Take up lives, decisions and ids; gives the newest summaries, and the slots of their customers."""
-    slots = np.array([table.slot(key[1:]) for key in keys], np.int64)
+    slots = table.slots(_behind(keys, _CUSTOMER_KEY_BYTES))
     flag, rest = CUSTOMER.itemsize, CUSTOMER.itemsize + 1
     table.rows[slots] = np.frombuffer(b"".join([payload[:flag] for payload in payloads]), CUSTOMER)
     has_newest = np.array([payload[flag] for payload in payloads], np.int64)
@@ -131,3 +242,8 @@ def _take_up_customers(table: CustomerTable, keys: list[bytes], payloads: list[b
 
 def _sizes(payloads: list[bytes]) -> Int64Array:
     return np.array([len(payload) for payload in payloads], np.int64)
+
+
+def _behind(keys: list[bytes], size: int) -> Spans:
+    told = joined(keys)
+    return told._replace(start=told.start + size)

@@ -6,7 +6,7 @@ the features of closed windows for the fold. Refuses to know the model, the cloc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from streamseg.core.admission import ACCEPTED, NO_WATERMARK, Admitted, admit
 from streamseg.core.chains import END
 from streamseg.core.columns import grown, starts_of
+from streamseg.core.customer_ids import CustomerIds
 from streamseg.core.decide import LAPSED
 from streamseg.core.due import DueCounts
 from streamseg.core.features import Records, step_features
@@ -27,6 +28,7 @@ from streamseg.core.steps import Kind, Steps
 from streamseg.core.summaries import NO_WINDOW, SummaryPool
 from streamseg.core.windows import DAY_MS, Int64Array
 from streamseg.wire.batch import TouchpointBatch
+from streamseg.wire.spans import Spans, joined
 
 CHUNK = 13
 """Closed windows are persisted in chunks of so many; an anchor is always the start of a chunk."""
@@ -39,7 +41,7 @@ class CustomerTable:
         self.spec = spec
         self.watermark_ms = NO_WATERMARK
         self.rows: Records = np.full(64, BLANK)
-        self.customer_ids: list[bytes] = []
+        self.customer_ids = CustomerIds()
         self.generation = np.zeros(64, np.int64)
         """Counted up whenever a closed window of the customer changed: folds made before are void."""
         self.summaries = SummaryPool()
@@ -48,7 +50,6 @@ class CustomerTable:
         """Slots whose row must be persisted; the owner clears it."""
         self.stale_chunks: set[tuple[int, int]] = set()
         """(slot, chunk of closed windows) to be written again, or deleted if empty; the owner clears it."""
-        self._slot_of: dict[bytes, int] = {}
         self._dropped_before = np.zeros(64, np.int64)
         self._outcome = spec.outcome_by_code
         self._due = DueCounts()
@@ -62,7 +63,7 @@ class CustomerTable:
 
     def admit(self, batch: TouchpointBatch) -> tuple[Int64Array, Admitted]:
         """Find each row's customer, judge the rows and move the watermark. Call once a batch, then `observe`."""
-        slots = self._slots(batch.customer_id)
+        slots = self.slots(joined(batch.customer_id))
         admitted = admit(
             slots,
             batch.event_hash,
@@ -336,20 +337,11 @@ class CustomerTable:
 
     # -- slots and restored truth -------------------------------------------------------------------------------------
 
-    def _slots(self, customer_ids: Sequence[bytes]) -> Int64Array:
-        known = self._slot_of
-        slots = np.array([known.get(customer_id, -1) for customer_id in customer_ids], np.int64)
-        for row in np.flatnonzero(slots < 0).tolist():
-            slots[row] = self.slot(customer_ids[row])
+    def slots(self, customer_ids: Spans) -> Int64Array:
+        """(N,) the customers' slots, new ones where they are unknown."""
+        slots = self.customer_ids.slots(customer_ids)
+        self._reserve(len(self))
         return slots
-
-    def slot(self, customer_id: bytes) -> int:
-        """The customer's slot, a new one where the customer is unknown."""
-        slot = self._slot_of.setdefault(customer_id, len(self.customer_ids))
-        if slot == len(self.customer_ids):
-            self.customer_ids.append(customer_id)
-            self._reserve(slot + 1)
-        return slot
 
     def _reserve(self, size: int) -> None:
         if size > len(self.rows):

@@ -258,7 +258,9 @@ class PartitionAgent:
 
     async def _commit(self, batch: Batch) -> None:
         since = time.perf_counter()
-        await self._transactions.commit(batch.effects.outputs, batch.effects.rows, next_offset=batch.next_offset)
+        effects = batch.effects
+        blocks = (*effects.said, *effects.rows)
+        await self._transactions.commit(effects.passed_on, blocks, next_offset=batch.next_offset)
         self._moved()
         self._tell(Committed(self.source.partition, batch, now_ms(), time.perf_counter() - since, self.lag))
 

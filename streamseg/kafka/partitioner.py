@@ -6,12 +6,13 @@ the same customers side by side as the same file on a topic.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 from aiokafka.partitioner import murmur2
-from numpy.typing import NDArray
+
+from streamseg.compiled import compiled
+from streamseg.wire.spans import Int64Array, Spans, UInt8Array
 
 
 @lru_cache(maxsize=1 << 18)
@@ -38,10 +39,45 @@ def partition_of(key: bytes, partitions: int) -> int:
     return _positive_hash(key) % partitions
 
 
-def partitions_of(keys: Sequence[bytes], partitions: int) -> NDArray[np.int32]:
-    """Say on which partition each of N keys belongs: (N,) int32, see `partition_of`.
+def partitions_of(keys: Spans, partitions: int) -> Int64Array:
+    """Say on which partition each of N keys belongs: (N,), see `partition_of`.
 
-    >>> partitions_of([b"12346", b"12347"], 4)
-    array([1, 3], dtype=int32)
+    >>> from streamseg.wire.spans import joined
+    >>> partitions_of(joined([b"12346", b"12347"]), 4)
+    array([1, 3])
     """
-    return np.fromiter((_positive_hash(key) % partitions for key in keys), np.int32, len(keys))
+    found = np.empty(len(keys.start), np.int64)
+    _place(keys, partitions, found)
+    return found
+
+
+_M, _SEED = np.uint32(0x5BD1E995), np.uint32(0x9747B28C)
+
+
+@compiled
+def _place(keys: Spans, partitions: int, found: Int64Array) -> None:
+    for row in range(len(found)):
+        found[row] = (_murmur2(keys.text, keys.start[row], keys.stop[row]) & np.uint32(0x7FFF_FFFF)) % partitions
+
+
+@compiled
+def _murmur2(text: UInt8Array, at: int, stop: int) -> np.uint32:
+    """As `org.apache.kafka.common.utils.Utils.murmur2` has it."""
+    hash_ = _SEED ^ np.uint32(stop - at)
+    while stop - at >= 4:
+        word = np.uint32(_word(text, at, 4) * _M)
+        word = np.uint32((word ^ (word >> np.uint32(24))) * _M)
+        hash_ = np.uint32(hash_ * _M) ^ word
+        at += 4
+    if at < stop:
+        hash_ = np.uint32((hash_ ^ _word(text, at, stop - at)) * _M)
+    hash_ = np.uint32((hash_ ^ (hash_ >> np.uint32(13))) * _M)
+    return hash_ ^ (hash_ >> np.uint32(15))
+
+
+@compiled
+def _word(text: UInt8Array, at: int, size: int) -> np.uint32:
+    word = np.uint32(0)
+    for place in range(size):
+        word |= np.uint32(text[at + place]) << np.uint32(8 * place)
+    return word

@@ -48,7 +48,7 @@ def process(
         effects.seconds["decode"] = decoded[1]
     if pipeline.backlog:
         swept = pipeline.sweep(sweep_slice, now_ms=clock_ms, position=position)
-        effects.outputs += swept.outputs
+        effects.said += swept.said
         # Later rows of a key replace earlier ones, so the sweep's follow the records'.
         effects.rows += swept.rows
         effects.counts.swept += swept.counts.swept

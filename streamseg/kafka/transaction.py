@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
+import numpy as np
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.client import CoordinationType
 from aiokafka.errors import (
@@ -28,28 +29,17 @@ from aiokafka.producer.sender import AddOffsetsToTxnHandler
 
 from streamseg.errors import ConfigError, InvariantError, TransientError
 from streamseg.kafka.client import BATCH_BYTES, KafkaAccess, stop_within, transactional_producer
-from streamseg.kafka.partitioner import partition_of
+from streamseg.kafka.partitioner import partition_of, partitions_of
+from streamseg.kafka.record_batch import record_batches
+from streamseg.wire.blocks import BLOCK_TOPICS, Block, in_one
+from streamseg.wire.outputs import Output
+from streamseg.wire.spans import Int64Array, Spans
+from streamseg.wire.topics import CHANGELOG
 
 COMMIT_LIMIT_S: Final = 30.0
 """A commit that takes longer is given up as unknown; the brokers abort an open transaction after the same time."""
 MARKERS_PAUSE_S: Final = 0.005
 """Before asking again to open a transaction while the brokers still write the markers of the last one."""
-
-Headers = Sequence[tuple[str, bytes]]
-_Record = tuple[bytes | None, bytes | None, Headers]
-
-
-class Outgoing(Protocol):
-    """One record that leaves; `wire.outputs.Output` is one. Value None: a tombstone; key None: a dead letter's."""
-
-    @property
-    def topic(self) -> str: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def headers(self) -> Headers: ...
 
 
 class PartitionFenced(TransientError):  # noqa: N818 - what happened; the word of Kafka
@@ -114,14 +104,13 @@ class PartitionTransactions:
             self._beginning = asyncio.create_task(self._open(self._producer, next_offset))
             _look_at(self._beginning)
 
-    async def commit(
-        self, outputs: Iterable[Outgoing], rows: Iterable[tuple[bytes, bytes | None]], *, next_offset: int
-    ) -> None:
+    async def commit(self, outputs: Sequence[Output], blocks: Sequence[Block], *, next_offset: int) -> None:
         """Make this batch visible: all of it, or nothing.
 
         Args:
-            outputs: Records for the output topics; partitioned by their key.
-            rows: Changelog rows (key, value or tombstone), for the changelog partition of this input partition.
+            outputs: Records with headers; partitioned by their key.
+            blocks: Records for the output topics, partitioned by their key, and changelog rows, for the changelog
+                partition of this input partition; in their order.
             next_offset: Offset of the first input record that is not part of this batch.
 
         Raises:
@@ -136,7 +125,7 @@ class PartitionTransactions:
             async with asyncio.timeout(self._commit_limit_s):
                 beginning, self._beginning = self._beginning, None
                 await (beginning or self._open(producer, next_offset))
-                await self._send(producer, outputs, rows)
+                await self._send(producer, outputs, in_one(blocks))
                 await producer.commit_transaction()
         except BaseException as reason:
             # Whatever it was, this producer never commits again.
@@ -167,48 +156,52 @@ class PartitionTransactions:
             ended.result()
         await producer.send_offsets_to_transaction({self._source: next_offset}, self._group_id)
 
-    async def _send(
-        self, producer: AIOKafkaProducer, outputs: Iterable[Outgoing], rows: Iterable[tuple[bytes, bytes | None]]
-    ) -> None:
-        by_partition: dict[TopicPartition, list[_Record]] = defaultdict(list)
-        widths: dict[str, int] = {}
+    async def _send(self, producer: AIOKafkaProducer, outputs: Sequence[Output], block: Block) -> None:
+        """Send everything, and wait until it is acknowledged."""
+        now_ms = time.time_ns() // 1_000_000
+        parts: list[tuple[TopicPartition, Iterable[Any]]] = []
+        for topic, name in enumerate(BLOCK_TOPICS):
+            rows = np.flatnonzero(block.topic == topic)
+            for where, some in (await self._places(producer, name, block, rows)).items():
+                parts.append((where, record_batches(block, some, now_ms=now_ms, limit_bytes=BATCH_BYTES)))
+        with_headers: dict[TopicPartition, list[Output]] = defaultdict(list)
         for output in outputs:
-            if output.topic not in widths:
-                widths[output.topic] = len(await producer.partitions_for(output.topic))
-            width = widths[output.topic]
+            width = len(await producer.partitions_for(output.topic))
             # A record without a key goes where it came from, so that the same batch always makes the same outputs.
             partition = self._source.partition % width if output.key is None else partition_of(output.key, width)
-            by_partition[TopicPartition(output.topic, partition)].append((output.key, output.value, output.headers))
-        by_partition[self._changelog].extend((key, value, ()) for key, value in rows)
-        parts = [(where, records) for where, records in by_partition.items() if records]
+            with_headers[TopicPartition(output.topic, partition)].append(output)
+        parts += [(where, _with_headers(producer, some, now_ms)) for where, some in with_headers.items()]
         # One thing after the other: brokers from 3.6 ask the coordinator about each produce request, and refuse it (as
         # NotEnoughReplicas, 100 ms of back-off) while it is asked about the offsets or adds something. So the offsets
         # are done with, and all partitions are added in one request before a record leaves.
         for where, _ in parts:
             producer._txn_manager.maybe_add_partition_to_txn(where)
         # Every delivery is looked at: aiokafka's commit waits for the batches but doesn't ask whether they failed.
-        await _all_of(
-            *(self._send_partition(producer, where, records) for where, records in parts),
-        )
+        await _all_of(*(self._send_partition(producer, where, batches) for where, batches in parts))
+
+    async def _places(
+        self, producer: AIOKafkaProducer, topic: str, block: Block, rows: Int64Array
+    ) -> dict[TopicPartition, Int64Array]:
+        """The partitions to which some records of one topic go, each with its records."""
+        if not len(rows):
+            return {}
+        if topic == CHANGELOG:
+            return {self._changelog: rows}
+        width = len(await producer.partitions_for(topic))
+        partition = partitions_of(Spans(block.key.text, block.key.start[rows], block.key.stop[rows]), width)
+        return {TopicPartition(topic, one): rows[partition == one] for one in np.unique(partition).tolist()}
 
     @staticmethod
-    async def _send_partition(producer: AIOKafkaProducer, where: TopicPartition, records: list[_Record]) -> None:
-        now_ms = time.time_ns() // 1_000_000
-        deliveries = []
-        batch = producer.create_batch()
-        for key, value, headers in records:
-            # None says that the batch is full: batches cost an eighth of `send`, which makes a future for each record.
-            if batch.append(timestamp=now_ms, key=key, value=value, headers=list(headers)) is None:
-                deliveries.append(_look_at(await producer.send_batch(batch, where.topic, partition=where.partition)))
-                batch = producer.create_batch()
-                batch.append(timestamp=now_ms, key=key, value=value, headers=list(headers))
-        deliveries.append(_look_at(await producer.send_batch(batch, where.topic, partition=where.partition)))
+    async def _send_partition(producer: AIOKafkaProducer, where: TopicPartition, batches: Iterable[Any]) -> None:
+        deliveries, largest = [], 0
+        for batch in batches:
+            largest = max(largest, batch.size())
+            deliveries.append(_look_at(await producer.send_batch(batch, where.topic, partition=where.partition)))
         try:
             await asyncio.gather(*deliveries)
         except MessageSizeTooLargeError as reason:
-            largest = max(len(key or b"") + len(value or b"") for key, value, _ in records)
             raise ConfigError(
-                f"topic {where.topic!r} refuses a batch whose largest record has {largest} bytes; "
+                f"topic {where.topic!r} refuses a batch of {largest} bytes; "
                 f"raise its max.message.bytes to at least {max(largest, BATCH_BYTES) + 4096}"
             ) from reason
 
@@ -243,6 +236,19 @@ _REMEDIES: Final[Mapping[type[Exception], str]] = {
 
 def _remedy(cause: BaseException) -> str | None:
     return next((words for kind, words in _REMEDIES.items() if isinstance(cause, kind)), None)
+
+
+def _with_headers(producer: AIOKafkaProducer, outputs: Sequence[Output], now_ms: int) -> Iterator[Any]:
+    """Batches of records that have headers."""
+    batch = producer.create_batch()
+    for output in outputs:
+        told = {"timestamp": now_ms, "key": output.key, "value": output.value, "headers": list(output.headers)}
+        # None says that the batch is full.
+        if batch.append(**told) is None:
+            yield batch
+            batch = producer.create_batch()
+            batch.append(**told)
+    yield batch
 
 
 async def _all_of(*parts: Awaitable[None]) -> None:

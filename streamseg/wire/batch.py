@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from streamseg.wire.event_ids import EventIds
+
 UInt64Array = NDArray[np.uint64]
 
 MICRO = 1_000_000
@@ -20,8 +22,8 @@ class TouchpointBatch:
 
     customer_id: Sequence[bytes]
     """UTF-8 bytes, the key of the record, 1 to 512 bytes (128 characters)."""
-    event_id: Sequence[str]
-    """The publisher's id of the touchpoint; the cause of every output that it brings about (`event_ids.py`)."""
+    event_id: EventIds
+    """The publisher's id of the touchpoint; the cause of every output that it brings about."""
     event_hash: NDArray[np.uint64]
     """64-bit hash of `event_id`, the same on every machine (XXH64); used to recognise duplicates."""
     type_code: NDArray[np.uint8]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import overload
+from typing import Final, overload
 
 import numpy as np
 
 from streamseg.compiled import compiled
-from streamseg.wire.spans import Int64Array, Spans, UInt8Array
+from streamseg.wire.spans import Int64Array, Spans, UInt8Array, joined
 
 
 class EventIds(Sequence[str]):
@@ -33,6 +33,11 @@ class EventIds(Sequence[str]):
         _copy(spans.text, spans.start, spans.stop, text)
         return cls(text.tobytes(), stop - (spans.stop - spans.start), stop)
 
+    @property
+    def spans(self) -> Spans:
+        """The same for compiled loops."""
+        return Spans(np.frombuffer(self._text, np.uint8), self._start, self._stop)
+
     def __len__(self) -> int:
         return len(self._start)
 
@@ -53,3 +58,7 @@ def _copy(text: UInt8Array, start: Int64Array, stop: Int64Array, to: UInt8Array)
         for place in range(start[row], stop[row]):
             to[at] = text[place]
             at += 1
+
+
+NO_IDS: Final = EventIds.of(joined([]))
+"""Of silence, which has none."""

@@ -52,11 +52,12 @@ def fingerprints(spans: Spans) -> NDArray[np.uint64]:
 @compiled
 def _hash_all(spans: Spans, hashes: NDArray[np.uint64]) -> None:
     for row in range(len(hashes)):
-        hashes[row] = _xxh64(spans.text, spans.start[row], spans.stop[row])
+        hashes[row] = xxh64(spans.text, spans.start[row], spans.stop[row])
 
 
 @compiled
-def _xxh64(text: NDArray[np.uint8], at: int, stop: int) -> np.uint64:
+def xxh64(text: NDArray[np.uint8], at: int, stop: int) -> np.uint64:
+    """Hash the bytes at … stop - 1, in compiled code."""
     size = np.uint64(stop - at)
     if stop - at >= 32:
         a, b, c, d = _P1 + _P2, _P2, np.uint64(0), np.uint64(0) - _P1

@@ -12,6 +12,8 @@ from typing import Final
 
 ID_BYTES: Final = 16
 """128 bits: two outputs share an id by chance once in 10^19 outputs or so."""
+HOLDOUT: Final = b"holdout"
+"""In front of a customer's id, the text of which `hash64` modulo 100 is the customer's draw for the holdout."""
 
 
 def output_id(customer_id: bytes, cause: str, kind: str, run: str = "") -> str:

@@ -1,18 +1,15 @@
-"""What leaves: segment changes, churn alerts and customer profiles as values, and their bytes.
+"""What leaves: segment changes, churn alerts and customer profiles.
 
-Declared once: `schema.py` makes the JSON Schemas of the three topics from these classes. Only finite numbers leave.
+Declared once: `schema.py` makes the JSON Schemas of the three topics from these classes, `writing.py` the records.
+Only finite numbers leave, with at most six decimals.
 """
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import Annotated, Final, Literal, NamedTuple
 
-import orjson
-
-from streamseg.errors import InvariantError
 from streamseg.wire.declared import Says
-from streamseg.wire.times import RFC3339_OUT_PATTERN, rfc3339
+from streamseg.wire.times import RFC3339_OUT_PATTERN
 
 Kind = Literal["entered", "exited", "changed", "churn_alert"]
 Origin = Literal["live", "backfill", "reconcile"]
@@ -135,86 +132,3 @@ class Output(NamedTuple):
     value: bytes | None
     """None is a tombstone (or the value that a dead letter arrived with)."""
     headers: tuple[tuple[str, bytes], ...] = ()
-
-
-def encode_decision(decision: Decision) -> bytes:
-    """Write a decision as the JSON of segment-changes and churn-alerts.
-
-    Raises:
-        InvariantError: If a number is not finite. Nothing of the batch may be committed then.
-    """
-    what = decision.kind, decision.customer_id
-    _refuse_not_finite(what, ("score", "threshold"), (decision.score, decision.threshold))
-    for reason in decision.reasons:
-        if not isfinite(reason.contribution):
-            _refuse_not_finite(what, (f"reasons[{reason.name}].contribution",), (reason.contribution,))
-    return orjson.dumps(
-        {
-            "event_id": decision.event_id,
-            "kind": decision.kind,
-            "customer_id": decision.customer_id,
-            "segment": decision.segment,
-            "previous_segment": decision.previous_segment,
-            "score": decision.score,
-            "threshold": decision.threshold,
-            "horizon_days": decision.horizon_days,
-            "reasons": [
-                {
-                    "name": r.name,
-                    "direction": r.direction,
-                    "contribution": r.contribution,
-                    "words": r.words,
-                    "from_time": None if r.from_time is None else rfc3339(r.from_time),
-                    "until_time": None if r.until_time is None else rfc3339(r.until_time),
-                }
-                for r in decision.reasons
-            ],
-            "model_version": decision.model_version,
-            "event_time": rfc3339(decision.event_time),
-            "processed_time": rfc3339(decision.processed_time),
-            "valid_until": rfc3339(decision.valid_until),
-            "origin": decision.origin,
-            "holdout": decision.holdout,
-        }
-    )
-
-
-def encode_profile(profile: CustomerProfile) -> bytes:
-    """Write a profile as the JSON of customer-profiles.
-
-    Raises:
-        InvariantError: If a number is not finite. Nothing of the batch may be committed then.
-    """
-    _refuse_not_finite(("profile", profile.customer_id), _FORECAST, profile[3:8])
-    return orjson.dumps(
-        {
-            "event_id": profile.event_id,
-            "customer_id": profile.customer_id,
-            "segment": profile.segment,
-            "churn_probability": profile.churn_probability,
-            "expected_purchases": profile.expected_purchases,
-            "expected_value": profile.expected_value,
-            "expected_value_low": profile.expected_value_low,
-            "expected_value_high": profile.expected_value_high,
-            "valid_until": rfc3339(profile.valid_until),
-            "model_version": profile.model_version,
-            "event_time": rfc3339(profile.event_time),
-            "processed_time": rfc3339(profile.processed_time),
-            "horizon_days": profile.horizon_days,
-            "origin": profile.origin,
-            "holdout": profile.holdout,
-        }
-    )
-
-
-_FORECAST: Final = CustomerProfile._fields[3:8]
-
-
-def _refuse_not_finite(what: tuple[str, str], names: tuple[str, ...], numbers: tuple[float | None, ...]) -> None:
-    # orjson would write NaN as null without a word: a reader would take a broken model for a customer below the gate.
-    for name, value in zip(names, numbers, strict=True):
-        if value is not None and not isfinite(value):
-            raise InvariantError(
-                f"{what[0]} of customer {what[1]!r}: {name} is {value!r}; only finite numbers may leave. Nothing was "
-                "committed: roll the model back (streamseg models rollback) and report the customer's touchpoints"
-            )

@@ -24,7 +24,6 @@ from streamseg.model.artifact import Artifact, load
 from streamseg.model.scorer import ModelScorer
 from streamseg.partition_row import Position
 from streamseg.pipeline import Pipeline, Rules
-from streamseg.wire.topics import CHANGELOG
 from streamseg.wire.touchpoint import DecodeLimits
 from tests.bench.place import Place
 from tests.faults.cluster import PARTITIONS
@@ -124,12 +123,11 @@ def replayed(place: Place) -> Facts:
             position = Position(records[-1].offset + 1 if records else 0, "bench", PARTITIONS)
             effects = process(pipeline, records, (pipeline.decode(records), 0.0), position, SWEEP_SLICE).effects
             records = []
-            left = [(output.topic, output.key, output.value) for output in effects.outputs]
             # A later row of a key replaces an earlier one only when the topic is compacted: all of them are sent.
-            for topic, key, value in left + [(CHANGELOG, key, value) for key, value in effects.rows]:
-                count[topic] += 1
-                key_bytes[topic] += len(key or b"")
-                value_bytes[topic] += len(value or b"")
+            for output in (*effects.outputs, *(row for block in effects.rows for row in block)):
+                count[output.topic] += 1
+                key_bytes[output.topic] += len(output.key or b"")
+                value_bytes[output.topic] += len(output.value or b"")
     leaving = tuple(
         Leaving(topic, number / place.touchpoints, key_bytes[topic] // number, value_bytes[topic] // number)
         for topic, number in sorted(count.items())

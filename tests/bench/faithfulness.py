@@ -105,7 +105,7 @@ def _scored_at(
     at_ms: int,
     limit: int,
     random: np.random.Generator,
-) -> tuple[Int64Array, list[bytes], Scored]:
+) -> tuple[Int64Array, Sequence[bytes], Scored]:
     """Slots (M,), all customer ids, and rows of customers at the boundary."""
     table, folds = CustomerTable(spec), FoldCache(scorer)
     for batch in batches:

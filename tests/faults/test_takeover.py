@@ -72,7 +72,8 @@ class LastOwner:
     async def commit(self, records: Sequence[FileRecord], topic_id: str) -> None:
         position = Position(records[-1].offset + 1, topic_id, 1)
         effects = self._pipeline.process(records, now_ms=0, position=position)
-        await self._transactions.commit(effects.outputs, effects.rows, next_offset=position.next_offset)
+        blocks = (*effects.said, *effects.rows)
+        await self._transactions.commit(effects.passed_on, blocks, next_offset=position.next_offset)
 
     async def leave(self) -> None:
         await self._transactions.close()

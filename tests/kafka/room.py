@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from aiokafka import TopicPartition
@@ -9,11 +10,17 @@ from aiokafka import TopicPartition
 from streamseg.kafka.admin import create_topics
 from streamseg.kafka.client import KafkaAccess, open_reader, written_ends
 from streamseg.kafka.transaction import PartitionTransactions
+from streamseg.wire.blocks import Block, block_of
 from streamseg.wire.model_decisions import Why
 from streamseg.wire.topics import CHANGELOG, MODELS, SEGMENT_CHANGES, TOPICS, TOUCHPOINTS
 
 WHY = Why("operator", 1_700_000_000_000, ("a test",))
 NAMES = {"input": TOUCHPOINTS, "outputs": SEGMENT_CHANGES, "changelog": CHANGELOG, "models": MODELS}
+
+
+def rows(told: Sequence[tuple[bytes, bytes | None]]) -> Block:
+    """Rows of the changelog, as they are committed."""
+    return block_of(CHANGELOG, told)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from streamseg.kafka.changelog import restore
 from streamseg.kafka.client import open_reader
 from streamseg.kafka.embedded import PARTITIONS, embedded_broker
 from streamseg.kafka.identity import identify, is_embedded
-from tests.kafka.room import Room
+from tests.kafka.room import Room, rows
 
 
 def test_topics_appear_on_first_use_with_its_number_of_partitions() -> None:
@@ -30,7 +30,7 @@ def test_a_committed_transaction_is_read_back_past_its_marker() -> None:
         mine = room.transactions(0)
         await mine.fence()
         for value in (b"1", b"2", b"3"):
-            await mine.commit([], [(b"row", value)], next_offset=int(value))
+            await mine.commit([], [rows([(b"row", value)])], next_offset=int(value))
         await mine.close()
         assert await restore(room.access, room.changelog(0)) == {b"row": b"3"}
 

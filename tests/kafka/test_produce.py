@@ -16,6 +16,7 @@ from streamseg.kafka.admin import create_topics
 from streamseg.kafka.client import KafkaAccess, open_reader
 from streamseg.kafka.partitioner import partition_of, partitions_of
 from streamseg.kafka.produce import MAX_RECORD_BYTES, produce
+from streamseg.wire.spans import joined
 from streamseg.wire.topics import TOUCHPOINTS
 from tests.kafka.broker import Broker
 
@@ -130,4 +131,4 @@ def test_customers_are_where_kafkas_default_partitioner_puts_them(partitions: in
     keys = [b"", b"a", b"12346", "kundë".encode(), bytes(range(256))]
     by_kafka = [DefaultPartitioner()(key, list(range(partitions)), []) for key in keys]
     assert [partition_of(key, partitions) for key in keys] == by_kafka
-    assert partitions_of(keys, partitions).tolist() == by_kafka
+    assert partitions_of(joined(keys), partitions).tolist() == by_kafka

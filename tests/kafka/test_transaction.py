@@ -14,7 +14,7 @@ from streamseg.kafka.partitioner import partition_of
 from streamseg.kafka.transaction import CommitUnknown, PartitionFenced, PartitionTransactions
 from streamseg.wire.outputs import Output
 from tests.kafka.broker import Broker
-from tests.kafka.room import Room
+from tests.kafka.room import Room, rows
 
 pytestmark = pytest.mark.kafka
 
@@ -37,7 +37,7 @@ def test_outputs_go_by_key_and_rows_to_the_partition_of_the_input(kafka: Broker)
         mine = room.transactions(2)
         await mine.fence()
         outputs = [Output(room.topic("outputs"), key, b"v") for key in keys]
-        await mine.commit(outputs, [(key, b"row") for key in keys], next_offset=50)
+        await mine.commit(outputs, [rows([(key, b"row") for key in keys])], next_offset=50)
         await mine.close()
         found = await room.committed("outputs")
         assert {key: partition for partition, records in found.items() for key, _ in records} == {
@@ -63,12 +63,12 @@ def test_an_output_without_a_key_goes_to_the_number_of_the_input_partition(kafka
 def test_rows_that_fill_many_batches_arrive_complete_and_in_order(kafka: Broker) -> None:
     async def story() -> None:
         room = await Room.made(kafka.bootstrap, "many")
-        rows: list[tuple[bytes, bytes | None]] = [(b"r%d" % i, b"x" * 400) for i in range(4_000)]
+        many: list[tuple[bytes, bytes | None]] = [(b"r%d" % i, b"x" * 400) for i in range(4_000)]
         mine = room.transactions(0)
         await mine.fence()
-        await mine.commit([], rows, next_offset=1)
+        await mine.commit([], [rows(many[:100]), rows(many[100:])], next_offset=1)
         await mine.close()
-        assert await room.committed("changelog") == {0: rows}
+        assert await room.committed("changelog") == {0: many}
 
     asyncio.run(story())
 
@@ -100,7 +100,7 @@ def test_an_offset_that_was_told_before_the_outputs_stands_only_with_them(real_k
         await mine.close()
         await mine.fence()
         assert await offset_of(room, 0) == 5
-        await mine.commit([], [(b"c", b"row")], next_offset=6)
+        await mine.commit([], [rows([(b"c", b"row")])], next_offset=6)
         await mine.fence()
         assert await offset_of(room, 0) == 6
         await mine.close()
@@ -116,7 +116,9 @@ def test_a_fenced_producer_brings_out_nothing_and_moves_no_offset(real_kafka: Br
         await zombie.commit([Output(room.topic("outputs"), b"c", b"first")], [], next_offset=5)
         await heir.fence()
         with pytest.raises(PartitionFenced, match=r"'zombie-zombie-input-0' was fenced: another worker has"):
-            await zombie.commit([Output(room.topic("outputs"), b"c", b"again")], [(b"r", b"wrong")], next_offset=9)
+            await zombie.commit(
+                [Output(room.topic("outputs"), b"c", b"again")], [rows([(b"r", b"wrong")])], next_offset=9
+            )
         assert await offset_of(room, 0) == 5
         await heir.commit([Output(room.topic("outputs"), b"c", b"second")], [], next_offset=6)
         await heir.close()
@@ -168,9 +170,9 @@ def test_a_commit_whose_brokers_are_gone_is_unknown_and_ends_the_producer(own_ka
         await mine.fence()
         own_kafka.stop()
         with pytest.raises(CommitUnknown, match="it may or may not stand"):
-            await mine.commit([], [(b"r", b"x")], next_offset=1)
+            await mine.commit([], [rows([(b"r", b"x")])], next_offset=1)
         with pytest.raises(InvariantError, match="without a fence before it"):
-            await mine.commit([], [(b"r", b"x")], next_offset=1)
+            await mine.commit([], [rows([(b"r", b"x")])], next_offset=1)
 
     asyncio.run(story())
 
@@ -181,7 +183,7 @@ def test_a_record_that_the_topic_refuses_is_told_with_the_limit_to_raise(real_ka
         mine = room.transactions(0)
         await mine.fence()
         with pytest.raises(
-            ConfigError, match=r"largest record has 2000001 bytes; raise its max.message.bytes to at least"
+            ConfigError, match=r"refuses a batch of 20000\d\d bytes; raise its max.message.bytes to at least"
         ):
             await mine.commit([Output(room.topic("outputs"), b"c", b"x" * 2_000_000)], [], next_offset=1)
         assert await offset_of(room, 0) is None

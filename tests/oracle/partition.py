@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
-import numpy as np
 import orjson
 
 from streamseg.core.decide import Policy
@@ -21,6 +20,7 @@ from streamseg.partition_row import Position
 from streamseg.pipeline import Pipeline
 from streamseg.pipeline import Rules as Settings
 from streamseg.wire import topics
+from streamseg.wire.spans import joined
 from streamseg.wire.touchpoint import DecodeLimits, decode
 from tests.oracle.history import touches
 from tests.oracle.reference import Reference, Said
@@ -139,7 +139,7 @@ class ProgramPartition:
         table, spec = self.pipeline.table, self.pipeline.rules.spec.windows
         known: dict[bytes, tuple[object, ...]] = {}
         for customer_id in table.customer_ids:
-            slots = np.array([table.slot(customer_id)])
+            slots = table.slots(joined([customer_id]))
             row = table.rows[slots[0]].tolist()
             window = spec.index_of(table.watermark_ms)
             start = max(spec.anchor(window), int(table.first_window(slots)[0]))
@@ -150,11 +150,12 @@ class ProgramPartition:
         return Position(next_offset=self._offset, topic_id="", partitions=4)
 
     def _commit(self, effects: Effects) -> None:
-        for key, row in effects.rows:
-            if row is None:
-                self.rows.pop(key, None)
+        for record in (record for block in effects.rows for record in block):
+            assert record.key is not None
+            if record.value is None:
+                self.rows.pop(record.key, None)
             else:
-                self.rows[key] = row
+                self.rows[record.key] = record.value
         for output in effects.outputs:
             raw = output.topic in (topics.DEAD_LETTERS, topics.LATE_TOUCHPOINTS)
             payload = {"raw": output.value} if raw else None if output.value is None else orjson.loads(output.value)

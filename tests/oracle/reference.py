@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import numpy as np
@@ -283,7 +284,7 @@ class Reference:
             "kind": kind,
             "segment": None if gone else self._segment(customer.standing),
             "previous_segment": self._segment(customer.standing if before is None else before),
-            "score": risk,
+            "score": _six_decimals(risk),
             "threshold": None if risk is None else self.rules.enter[1],
             "reasons": reasons,
         }
@@ -295,11 +296,11 @@ class Reference:
         payload = {
             "event_id": ids.output_id(customer_id, step.cause, "profile"),
             "segment": self._segment(customer.standing),
-            "churn_probability": risk,
-            "expected_purchases": None if scores is None else float(scores.expected_outcomes[0]),
-            "expected_value": None if scores is None else float(scores.expected_value[0]),
-            "expected_value_low": None if scores is None else float(scores.value_low[0]),
-            "expected_value_high": None if scores is None else float(scores.value_high[0]),
+            "churn_probability": _six_decimals(risk),
+            "expected_purchases": None if scores is None else _six_decimals(float(scores.expected_outcomes[0])),
+            "expected_value": None if scores is None else _six_decimals(float(scores.expected_value[0])),
+            "expected_value_low": None if scores is None else _six_decimals(float(scores.value_low[0])),
+            "expected_value_high": None if scores is None else _six_decimals(float(scores.value_high[0])),
         }
         customer.published = (risk, step.t + self.rules.profile_ttl_days * DAY_MS)
         self._say(topics.CUSTOMER_PROFILES, customer_id, step, payload, scored=scores is not None)
@@ -326,6 +327,10 @@ class Reference:
 
     def _boundary_after(self, t: int) -> int:
         return self.spec.start_ms(self.spec.index_of(t) + 1)
+
+
+def _six_decimals(number: float | None) -> float | None:
+    return None if number is None else float(Decimal(number).quantize(Decimal("0.000001"), ROUND_HALF_EVEN))
 
 
 def _rfc3339(instant_ms: int) -> str:

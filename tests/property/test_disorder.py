@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from streamseg.core.spec import CoreSpec
 from streamseg.core.table import CustomerTable
+from streamseg.wire.spans import joined
 from streamseg.wire.touchpoint import decode
 from tests.oracle.partition import LIMITS
 from tests.oracle.streams import DAY, MONDAY, WEEK, Move, Record, moves, render
@@ -56,6 +57,6 @@ def table_of(records: list[Record], sizes: list[int]) -> CustomerTable:
 
 def windows_of(table: CustomerTable, customer_id: bytes) -> np.ndarray:
     """What the network reads of the customer's four weeks, from the first touchpoint's on."""
-    slots = np.array([table.slot(customer_id)])
+    slots = table.slots(joined([customer_id]))
     first = int(table.first_window(slots)[0])
     return table.closed_features(slots, first, first + 4)

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from streamseg.core.snapshot import Row
 from streamseg.core.spec import CoreSpec
 from streamseg.datasets import jsonl
 from streamseg.datasets.simulator import DAY_MS
@@ -21,6 +20,7 @@ from streamseg.kafka.partitioner import partition_of
 from streamseg.model.scorer import ModelScorer
 from streamseg.partition_row import PARTITION_KEY, PartitionRow, Position, read_partition_row, write_partition_row
 from streamseg.pipeline import Pipeline
+from streamseg.wire.blocks import Block
 from tests.bench.facts import SWEEP_SLICE, pipelines
 from tests.bench.load import LOAD_START_MS, Load
 from tests.faults.cluster import PARTITIONS
@@ -89,9 +89,10 @@ def next_lines(count: int, customers: int, *, spread: bool = False) -> Iterator[
         yield line.replace(b'"event_id":"0190', b'"event_id":"0191', 1)
 
 
-def _keep(rows: dict[bytes, bytes], changed: list[Row]) -> None:
-    for key, value in changed:
-        if value is None:
-            rows.pop(key, None)
+def _keep(rows: dict[bytes, bytes], changed: list[Block]) -> None:
+    for row in (row for block in changed for row in block):
+        assert row.key is not None
+        if row.value is None:
+            rows.pop(row.key, None)
         else:
-            rows[key] = value
+            rows[row.key] = row.value

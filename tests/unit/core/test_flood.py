@@ -24,7 +24,7 @@ def test_a_flood_within_the_lateness_makes_no_row_that_kafka_refuses(batch: int)
     largest = 0
     for start in range(0, FLOOD, batch):
         effects = pipeline.process([touch(start + number) for number in range(min(batch, FLOOD - start))], now_ms=None)
-        largest = max(largest, *(len(value or b"") for _, value in effects.rows))
+        largest = max(largest, *(len(row.value or b"") for block in effects.rows for row in block))
     assert MOST_IDS * 16 < largest < MOST_IDS * 16 + 2_000
     # The id that is the 4,096th from the end is known, and so not accepted; those that are older count again.
     counts = [

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from streamseg.wire.batch import MICRO, TouchpointBatch
+from streamseg.wire.event_ids import EventIds
 from streamseg.wire.ids import hash64
+from streamseg.wire.spans import joined
 from streamseg.wire.vocabulary import CHANNEL_CODES, TYPE_CODES
 
 DAY_MS = 86_400_000
@@ -21,7 +23,7 @@ def a_batch(rows: Sequence[tuple[str, str, int, float]], *, consent: Sequence[in
     ids = [f"e{index}" for index in range(n)]
     return TouchpointBatch(
         customer_id=[customer.encode() for customer, *_ in rows],
-        event_id=ids,
+        event_id=EventIds.of(joined([one.encode() for one in ids])),
         event_hash=np.array([hash64(one) for one in ids], np.uint64),
         type_code=np.array([TYPE_CODES[kind] for _, kind, _, _ in rows], np.uint8),
         channel_code=np.full(n, CHANNEL_CODES["web"], np.uint8),

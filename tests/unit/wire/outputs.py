@@ -17,7 +17,7 @@ ENTERED = Decision(
     segment="new",
     previous_segment=None,
     score=None,
-    threshold=0.75,
+    threshold=None,
     horizon_days=90,
     reasons=(),
     model_version=None,
@@ -131,3 +131,9 @@ EXAMPLES: dict[str, Decision | CustomerProfile] = {
     "customer-profile": PROFILE,
 }
 """By the name of their file in topics/examples/valid."""
+CAUSES = {name: silence_cause(MONDAY_MS) for name in EXAMPLES} | {
+    "segment-change-entered": "e-17",
+    "segment-change-reconciled": model_cause("2024-04-01.d4e5f6", MONDAY_MS),
+    "segment-change-exited": "e-18",
+}
+"""What brought each about."""

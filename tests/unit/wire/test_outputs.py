@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-import math
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import pytest
@@ -9,27 +9,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 
-from streamseg.errors import InvariantError
-from streamseg.wire.outputs import CustomerProfile, Decision, Reason, encode_decision, encode_profile
+from streamseg.wire.ids import output_id
+from streamseg.wire.outputs import CustomerProfile, Decision, Reason
 from streamseg.wire.schema import MESSAGES, ROOT, json_schema
-from tests.unit.wire.outputs import ALERT, CHANGED, EXAMPLES, PROFILE
+from streamseg.wire.times import rfc3339
+from tests.unit.wire.outputs import ALERT, CAUSES, CHANGED, EXAMPLES, PROFILE
+from tests.unit.wire.writings import NUMBERS, written
 
 SCHEMAS = {message.name: Draft202012Validator(json_schema(message)) for message in MESSAGES}
-NOT_FINITE = pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
 
 
-def encode(output: Decision | CustomerProfile) -> dict[str, Any]:
+def encode(output: Decision | CustomerProfile, cause: str = "e-1") -> dict[str, Any]:
     """The JSON that leaves, read back."""
-    encoded = encode_profile(output) if isinstance(output, CustomerProfile) else encode_decision(output)
-    document: dict[str, Any] = json.loads(encoded)
+    document: dict[str, Any] = json.loads(written(output, cause))
     return document
+
+
+def told(number: float | None) -> float | None:
+    """As it leaves: six decimals, half to even."""
+    return None if number is None else float(Decimal(number).quantize(Decimal("0.000001"), ROUND_HALF_EVEN))
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_outputs_leave_as_the_examples_show_them(name: str) -> None:
     shown = json.loads((ROOT / "examples" / "valid" / f"{name}.json").read_bytes())
-    assert encode(EXAMPLES[name]) == shown
-    assert list(encode(EXAMPLES[name])) == list(shown)
+    said = encode(EXAMPLES[name], CAUSES[name])
+    assert said == shown
+    assert list(said) == list(shown)
 
 
 @pytest.mark.parametrize("output", EXAMPLES.values(), ids=list(EXAMPLES))
@@ -51,12 +57,35 @@ def test_every_decision_is_valid_against_its_schema(
     reasons = (Reason("silence", "raises", contribution, words, from_time=from_ms, until_time=from_ms),)
     decision = CHANGED._replace(score=score, reasons=reasons, valid_until=time_ms, customer_id=customer_id)
     SCHEMAS["segment-change"].validate(encode(decision))
-    assert encode(decision)["score"] == score
+    said = encode(decision)
+    assert said["customer_id"] == customer_id
+    assert said["score"] == told(score)
+    assert said["reasons"][0]["contribution"] == told(contribution)
+    assert said["reasons"][0]["words"] == words
+    assert said["valid_until"] == rfc3339(time_ms)
+    assert said["reasons"][0]["from_time"] == (None if from_ms is None else rfc3339(from_ms))
 
 
-@given(value=st.none() | st.floats(0, 1e12), segment=st.none() | st.sampled_from(["new", "lapsed/bargain"]))
-def test_every_profile_is_valid_against_its_schema(value: float | None, segment: str | None) -> None:
-    SCHEMAS["customer-profile"].validate(encode(PROFILE._replace(expected_value=value, segment=segment)))
+@given(
+    numbers=st.lists(st.floats(0, 1e15, exclude_max=True), min_size=5, max_size=5),
+    segment=st.none() | st.sampled_from(["new", "lapsed/bargain"]),
+)
+def test_every_profile_is_valid_against_its_schema(numbers: list[float], segment: str | None) -> None:
+    numbers[0] /= 1e15
+    profile = PROFILE._replace(segment=segment, **dict(zip(NUMBERS, numbers, strict=True)))  # type: ignore[arg-type]
+    said = encode(profile)
+    SCHEMAS["customer-profile"].validate(said)
+    assert [said[name] for name in NUMBERS] == [told(number) for number in numbers]
+
+
+@given(
+    customer_id=st.text(st.characters(codec="utf-8"), min_size=1, max_size=128),
+    cause=st.text(st.characters(codec="utf-8"), min_size=1, max_size=128),
+)
+def test_ids_derive_from_customer_cause_and_kind(customer_id: str, cause: str) -> None:
+    for output, kind in ((CHANGED, "changed"), (ALERT, "churn_alert"), (PROFILE, "profile")):
+        said = encode(output._replace(customer_id=customer_id), cause)
+        assert said["event_id"] == output_id(customer_id.encode(), cause, kind)
 
 
 def test_an_alert_is_no_segment_change_and_a_change_is_no_alert() -> None:
@@ -71,27 +100,3 @@ def test_the_schema_asks_for_every_field(missing: str) -> None:
     document = encode(CHANGED)
     del document[missing]
     assert not SCHEMAS["segment-change"].is_valid(document)
-
-
-@NOT_FINITE
-@pytest.mark.parametrize("field", ["score", "threshold"])
-def test_a_decision_that_is_not_finite_does_not_leave(field: str, number: float) -> None:
-    with pytest.raises(InvariantError, match=f"^changed of customer 'c-1001': {field} is {number!r}; only finite"):
-        encode_decision(CHANGED._replace(**{field: number}))  # type: ignore[arg-type]  # the names are above
-
-
-@NOT_FINITE
-def test_a_reason_that_is_not_finite_does_not_leave(number: float) -> None:
-    with pytest.raises(InvariantError) as refused:
-        encode_decision(CHANGED._replace(reasons=(Reason("silence", "raises", number, "no touchpoint"),)))
-    assert str(refused.value) == (
-        f"changed of customer 'c-1001': reasons[silence].contribution is {number!r}; only finite numbers may leave. "
-        "Nothing was committed: roll the model back (streamseg models rollback) and report the customer's touchpoints"
-    )
-
-
-@NOT_FINITE
-@pytest.mark.parametrize("field", ["churn_probability", "expected_purchases", "expected_value", "expected_value_high"])
-def test_a_profile_that_is_not_finite_does_not_leave(field: str, number: float) -> None:
-    with pytest.raises(InvariantError, match=f"^profile of customer 'c-1001': {field} is {number!r}; only finite"):
-        encode_profile(PROFILE._replace(**{field: number}))  # type: ignore[arg-type]  # the names are above
