@@ -79,7 +79,7 @@ def explain(scorer: Scorer, scored: Scored, spec: CoreSpec) -> Moves:
     cut_x = features_without(contents, cut_row, band, kind, scored.instant_ms, spec.windows)
 
     asked = np.concatenate((row, cut_row))
-    again = scorer.score(scored.state[asked], np.concatenate((x, cut_x))).churn_probability
+    again = scorer.risk(scored.state[asked], np.concatenate((x, cut_x)))
     moved = scored.risk[asked] - again
     features = np.zeros((len(scored.x), len(FEATURE_GROUNDS)))
     features[row, ground] = moved[: len(row)]

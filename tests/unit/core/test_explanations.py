@@ -45,9 +45,12 @@ class LinearScorer:
         return state
 
     def score(self, state: Float32Array, x: Float32Array) -> Scores:
-        # Not a matrix product: its last bit depends on how many rows it has.
-        risk = np.array([0.5 + math.fsum(row) for row in x.astype(np.float64) * self.weights])
+        risk = self.risk(state, x)
         return Scores(risk, risk, risk, risk, risk, np.ones((len(x), 1)))
+
+    def risk(self, state: Float32Array, x: Float32Array) -> Float64Array:
+        # Not a matrix product: its last bit depends on how many rows it has.
+        return np.array([0.5 + math.fsum(row) for row in x.astype(np.float64) * self.weights])
 
 
 def a_scorer(**weights: float) -> LinearScorer:
@@ -94,7 +97,7 @@ def test_the_contributions_of_features_add_up_to_the_risk_less_that_of_the_avera
     columns = [column for feature in had for column in feature.columns]
     average = scored.x.copy()
     average[:, columns] = scorer.average[columns]
-    gap = scored.risk - scorer.score(scored.state, average).churn_probability
+    gap = scored.risk - scorer.risk(scored.state, average)
     assert moves.contribution[0, : len(FEATURE_GROUNDS)].sum() == pytest.approx(gap[0], abs=1e-12)
 
 
