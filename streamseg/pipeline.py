@@ -240,7 +240,8 @@ class Pipeline:
             at = told[start : start + _EXPLAINED_AT_ONCE]
             scored = self._folds.scored(self.table, steps, np.array(at), scores)
             moves = explain(self.scorer, scored, self.rules.spec)
-            why.update(zip(at, reasons_of(moves, scored, self.rules.spec), strict=True))
+            reasons = reasons_of(moves, scored, self.rules.spec)
+            why.update((position, reasons.of(row)) for row, position in enumerate(at))
         return why
 
     def _checked(self, scores: Scores) -> Scores:

@@ -45,6 +45,10 @@ FEATURE_GROUNDS: Final = (
     _feature("tenure", "age_days", "outcome_age_days", "first_window"),
 )
 """`elapsed` is in none of them: that a week is half over is nobody's doing."""
+FEATURE_COLUMNS: Final = np.array(
+    [[column in feature.columns for column in range(len(COLUMN))] for feature in FEATURE_GROUNDS], np.bool_
+)
+"""(len(FEATURE_GROUNDS), F) whether a column is of a feature."""
 _INDEX: Final = {feature.name: index for index, feature in enumerate(FEATURE_GROUNDS)}
 
 
@@ -83,6 +87,8 @@ EVERY_KIND: Final = len(KINDS)
 """K: stands for the touchpoints of all kinds together."""
 KIND_NAMES: Final = (*KINDS, "touchpoints")
 """K + 1 names."""
+GROUND_NAMES: Final = (*(feature.name for feature in FEATURE_GROUNDS), *KIND_NAMES)
+"""What a reason may be called: features, then kinds."""
 KIND_TYPES: Final = np.array(
     [[name in types for name in TYPES] for types in KINDS.values()] + [[True] * len(TYPES)], np.bool_
 )
