@@ -101,6 +101,8 @@ BRINGS_REFUND: Final = np.array([name in ("refunds", "touchpoints") for name in 
 BANDS: Final = ((0, 0), (1, 1), (2, 5), (6, 18), (19, 51))
 """Nearest and farthest window of each band, in windows ago: 0 is the running one. A fold reaches 51 back at most."""
 
+_FARTHEST: Final = np.array([farthest for _, farthest in BANDS])
+
 
 def band_of(ago: Int64Array) -> Int64Array:
     """Index in `BANDS` by windows ago, 0 to 51.
@@ -108,4 +110,4 @@ def band_of(ago: Int64Array) -> Int64Array:
     >>> band_of(np.array([0, 1, 2, 5, 6, 51])).tolist()
     [0, 1, 2, 2, 3, 4]
     """
-    return np.searchsorted([farthest for _, farthest in BANDS], ago)
+    return np.searchsorted(_FARTHEST, ago)

@@ -15,9 +15,8 @@ import numpy as np
 
 from streamseg.compiled import compiled
 from streamseg.core.explain import Moves, Scored
-from streamseg.core.features import Records
 from streamseg.core.grounds import FEATURE_GROUNDS, GROUND_NAMES, KIND_NAMES
-from streamseg.core.scores import Float64Array
+from streamseg.core.scores import Float32Array, Float64Array
 from streamseg.core.spec import CoreSpec
 from streamseg.core.windows import Int64Array
 from streamseg.core.words import facts_of, feature_words, outcome_word, touchpoint_words, when
@@ -99,34 +98,35 @@ def reasons_of(moves: Moves, scored: Scored, spec: CoreSpec) -> Reasons:
     contribution = np.round(moves.contribution[row, ground], 4)
     from_ms, until_ms = (np.full(len(row), WHOLE_LIFE_MS) for _ in range(2))
     is_feature = ground < len(FEATURE_GROUNDS)
-    features = _about_features(scored, row[is_feature], ground[is_feature], spec)
+    outcome = outcome_word(spec.outcome_types)
+    features = _about_features(scored.x, row[is_feature], ground[is_feature], outcome)
 
-    row, band = row[~is_feature], ground[~is_feature] - len(FEATURE_GROUNDS)
+    spans = np.flatnonzero(~is_feature)
+    row, band = row[spans], ground[spans] - len(FEATURE_GROUNDS)
     kind = moves.kind[row, band]
-    ground[~is_feature] = len(FEATURE_GROUNDS) + kind
-    held = moves.contents.held[row, band, kind]
-    spans = _about_touchpoints(held, moves.contents.types[row, band], kind, scored.window, spec)
-    begin_ms, end_ms = (
-        spec.windows.origin_ms + window * spec.windows.length_ms for window in (held["oldest"], held["newest"] + 1)
-    )
-    from_ms[~is_feature], until_ms[~is_feature] = begin_ms, np.minimum(end_ms, scored.instant_ms[row])
-    words = [next(features if one else spans) for one in is_feature.tolist()]
+    held, windows = moves.contents.held[row, band, kind], spec.windows
+    ground[spans] = len(FEATURE_GROUNDS) + kind
+    from_ms[spans] = windows.origin_ms + held["oldest"] * windows.length_ms
+    end_ms = windows.origin_ms + (held["newest"] + 1) * windows.length_ms
+    until_ms[spans] = np.minimum(end_ms, scored.instant_ms[row])
+    columns = kind, scored.window - held["newest"], scored.window - held["oldest"], held["outcome_days"]
+    touchpoints = _about_touchpoints(columns, moves.contents.types[row, band], windows.length_days, outcome)
+    words = [next(features if one else touchpoints) for one in is_feature.tolist()]
     return Reasons(first, ground, contribution, words, from_ms, until_ms)
 
 
-def _about_features(scored: Scored, row: Int64Array, ground: Int64Array, spec: CoreSpec) -> Iterator[str]:
-    facts = zip(*facts_of(scored.x, row, ground).T.tolist(), strict=True)
-    outcome = outcome_word(spec.outcome_types)
-    for which, told_ in zip(ground.tolist(), facts, strict=True):
-        yield feature_words(GROUND_NAMES[which], told_, outcome)
+def _about_features(x: Float32Array, row: Int64Array, ground: Int64Array, outcome: str) -> Iterator[str]:
+    facts = zip(*facts_of(x, row, ground).T.tolist(), strict=True)
+    for which, numbers in zip(ground.tolist(), facts, strict=True):
+        yield feature_words(GROUND_NAMES[which], numbers, outcome)
 
 
 def _about_touchpoints(
-    held: Records, types: Int64Array, kind: Int64Array, running: int, spec: CoreSpec
+    columns: tuple[Int64Array, ...], types: Int64Array, length_days: int, outcome: str
 ) -> Iterator[str]:
-    knows_days = outcome_word(spec.outcome_types) == "purchase"
-    columns = (kind, running - held["newest"], running - held["oldest"], held["outcome_days"] * knows_days)
+    """Of kinds, nearest and farthest windows (ago) and outcome days, (P,) each, and (P, types) touchpoints by type."""
+    # Whole columns become lists: reading single numbers out of arrays took most of the time.
     counts = zip(*types.T.tolist(), strict=True)
     for which, nearest, farthest, days, number in zip(*(column.tolist() for column in columns), counts, strict=True):
-        span = when(nearest, farthest, spec.windows.length_days)
-        yield f"{span}: {touchpoint_words(KIND_NAMES[which], number, days)}"
+        facts = touchpoint_words(KIND_NAMES[which], number, days if outcome == "purchase" else 0)
+        yield f"{when(nearest, farthest, length_days)}: {facts}"

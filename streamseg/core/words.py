@@ -161,7 +161,7 @@ def feature_words(name: str, facts: tuple[int, ...], outcome: str) -> str:
 
     >>> x = np.zeros((1, len(COLUMN)), np.float32)
     >>> x[0, COLUMN["recency_days"]] = np.log1p(45)
-    >>> (facts,) = facts_of(x, np.array([0]), np.array([GROUND_NAMES.index("silence")])).tolist()
+    >>> (facts,) = facts_of(x, np.array([0]), np.array([0])).tolist()  # silence is the first
     >>> facts, feature_words("silence", tuple(facts), "purchase")
     ([45, 45, 45], 'no touchpoint for 45 days')
     """
