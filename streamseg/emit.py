@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from streamseg.core.decide import NEW, NONE, STAGES, VERDICT, Policy
 from streamseg.core.features import Records
-from streamseg.core.reasons import GROUND_NAMES, Reasons
+from streamseg.core.grounds import GROUND_NAMES
+from streamseg.core.reasons import WHOLE_LIFE_MS, Reasons
 from streamseg.core.scores import Float64Array, Scores
 from streamseg.core.steps import Kind as StepKind
 from streamseg.core.steps import Steps
@@ -163,7 +164,7 @@ class Emitter:
             row += len(some.verdicts)
         by_model = np.flatnonzero(said["is_reconciled"] & (said["becomes"] != STAYS))
         new = np.zeros(len(by_model), REASON)
-        new["name"], new["from_ms"], new["until_ms"] = _BY_MODEL, -1, -1
+        new["name"], new["from_ms"], new["until_ms"] = _BY_MODEL, WHOLE_LIFE_MS, WHOLE_LIFE_MS
         new["raises"] = verdicts["stage"][by_model] > verdicts["previous_stage"][by_model]
         said["first_reason"][by_model] = size + np.arange(len(new))
         said["last_reason"][by_model] = size + np.arange(len(new)) + 1
@@ -211,6 +212,6 @@ def _forecasts(scores: Scores) -> tuple[Float64Array, ...]:
 def _columns(reasons: Reasons) -> NDArray[Any]:
     told = np.empty(len(reasons.words), REASON)
     told["name"], told["contribution"] = reasons.ground, reasons.contribution
-    told["raises"] = reasons.contribution > 0
+    told["raises"] = ~np.signbit(reasons.contribution)
     told["from_ms"], told["until_ms"] = reasons.from_ms, reasons.until_ms
     return told

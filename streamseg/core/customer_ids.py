@@ -91,12 +91,10 @@ def _find(ids: Spans, text: UInt8Array, end: Int64Array, count: int, places: Pla
 
 @compiled
 def _is_same(one: UInt8Array, start: int, size: int, other: UInt8Array, first: int, end: int) -> bool:
-    if end - first != size:
-        return False
-    for at in range(size):
-        if one[np.uint64(start + at)] != other[np.uint64(first + at)]:
-            return False
-    return True
+    place = 0
+    while place < size and one[np.uint64(start + place)] == other[np.uint64(first + place)]:
+        place += 1
+    return place == size == end - first
 
 
 @compiled

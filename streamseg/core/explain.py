@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from streamseg.compiled import compiled
 from streamseg.core.features import Records
-from streamseg.core.grounds import EVERY_KIND, FEATURE_GROUNDS, has_feature
+from streamseg.core.grounds import BANDS, EVERY_KIND, FEATURE_COLUMNS, FEATURE_GROUNDS, has_feature
 from streamseg.core.history import ClosedWindows
-from streamseg.core.removal import Contents, contents_of, features_without
+from streamseg.core.removal import Contents, contents_of, features_without, removals_of
 from streamseg.core.scores import Float32Array, Float64Array, Scorer
 from streamseg.core.spec import CoreSpec
 from streamseg.core.windows import Int64Array
@@ -67,46 +67,35 @@ class Moves:
 def explain(scorer: Scorer, scored: Scored, spec: CoreSpec) -> Moves:
     """Ask the scorer again, for each row and ground without that ground; all rows and grounds in one call."""
     row, ground = np.nonzero(has_feature(scored.x))
-    x = scored.x[row]
-    average = scorer.average
-    for index, feature in enumerate(FEATURE_GROUNDS):
-        at, columns = np.flatnonzero(ground == index), np.array(feature.columns)
-        x[at[:, None], columns] = average[columns]
-
     contents = contents_of(scored.window, scored.running, scored.closed, scored.member, spec)
-    removals = _removals(contents)
-    cut_row, band, kind = np.nonzero(removals)
-    cut_x = features_without(contents, cut_row, band, kind, scored.instant_ms, spec.windows)
-
+    cut_row, band, kind = removals_of(contents)
     asked = np.concatenate((row, cut_row))
-    again = scorer.score(scored.state[asked], np.concatenate((x, cut_x))).churn_probability
-    moved = scored.risk[asked] - again
-    features = np.zeros((len(scored.x), len(FEATURE_GROUNDS)))
-    features[row, ground] = moved[: len(row)]
-    cells = np.zeros(removals.shape)
+    x = scored.x.take(asked, axis=0)
+    np.copyto(x[: len(row)], scorer.average, where=FEATURE_COLUMNS[ground])
+    x[len(row) :] = features_without(contents, cut_row, band, kind, scored.instant_ms, spec.windows)
+    moved = scored.risk[asked] - scorer.risk(scored.state.take(asked, axis=0), x)
+
+    contribution = np.zeros((len(scored.x), len(FEATURE_GROUNDS) + len(BANDS)))
+    contribution[row, ground] = moved[: len(row)]
+    cells = np.zeros(contents.held.shape)
     cells[cut_row, band, kind] = moved[len(row) :]
-    touchpoints, meant = _carrier(cells, contents.has)
-    return Moves(np.concatenate((features, touchpoints), axis=1), meant, contents)
+    meant = np.full((len(scored.x), len(BANDS)), EVERY_KIND)
+    _settle(cells, contents.held, contribution[:, len(FEATURE_GROUNDS) :], meant)
+    return Moves(contribution, meant, contents)
 
 
-def _removals(contents: Contents) -> NDArray[np.bool_]:
-    """(M, B, K + 1) what is taken out of a band: all that it holds, and where that is of several kinds, each in turn.
-
-    Never the whole of a life: a customer who never was is no comparison.
-    """
-    several = contents.has[:, :, :EVERY_KIND].sum(axis=2, keepdims=True) > 1
-    asked = contents.has & several
-    asked[:, :, EVERY_KIND] = contents.has[:, :, EVERY_KIND]
-    removable: NDArray[np.bool_] = asked & (contents.goes["touchpoints"] < contents.life["touchpoints"][:, None, None])
-    return removable
-
-
-def _carrier(cells: Float64Array, has: NDArray[np.bool_]) -> tuple[Float64Array, Int64Array]:
-    """What stands for each band, (M, B): how far it moves the score, and whose touchpoints it is."""
-    best = np.abs(cells[:, :, :EVERY_KIND]).argmax(axis=2)
-    alone = np.take_along_axis(cells, best[:, :, None], axis=2)[:, :, 0]
-    whole = cells[:, :, EVERY_KIND]
-    carries = (alone != 0) & (np.abs(alone) >= CARRIES * np.abs(whole))
-    single = has[:, :, :EVERY_KIND].sum(axis=2) == 1
-    kind = np.where(single, has.argmax(axis=2), np.where(carries, best, EVERY_KIND))
-    return np.where(carries, alone, whole), kind
+@compiled
+def _settle(cells: Float64Array, held: Records, contribution: Float64Array, meant: Int64Array) -> None:
+    """Find what stands for each band, (M, B): how far it moves the score, and whose touchpoints it is."""
+    for row in range(len(cells)):
+        for band in range(cells.shape[1]):
+            moved, every = cells[row, band], cells.shape[2] - 1
+            best, kinds = 0, 0
+            for kind in range(every):
+                if held[row, band, kind].touchpoints:
+                    kinds += 1
+                    best = kind if kinds == 1 or abs(moved[kind]) > abs(moved[best]) else best
+            carries = moved[best] != 0 and abs(moved[best]) >= CARRIES * abs(moved[every])
+            contribution[row, band] = moved[best if carries else every]
+            if carries or kinds == 1:
+                meant[row, band] = best

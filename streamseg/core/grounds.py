@@ -45,6 +45,10 @@ FEATURE_GROUNDS: Final = (
     _feature("tenure", "age_days", "outcome_age_days", "first_window"),
 )
 """`elapsed` is in none of them: that a week is half over is nobody's doing."""
+FEATURE_COLUMNS: Final = np.array(
+    [[column in feature.columns for column in range(len(COLUMN))] for feature in FEATURE_GROUNDS], np.bool_
+)
+"""(len(FEATURE_GROUNDS), F) whether a column is of a feature."""
 _INDEX: Final = {feature.name: index for index, feature in enumerate(FEATURE_GROUNDS)}
 
 
@@ -83,6 +87,8 @@ EVERY_KIND: Final = len(KINDS)
 """K: stands for the touchpoints of all kinds together."""
 KIND_NAMES: Final = (*KINDS, "touchpoints")
 """K + 1 names."""
+GROUND_NAMES: Final = (*(feature.name for feature in FEATURE_GROUNDS), *KIND_NAMES)
+"""What a reason may be called: features, then kinds."""
 KIND_TYPES: Final = np.array(
     [[name in types for name in TYPES] for types in KINDS.values()] + [[True] * len(TYPES)], np.bool_
 )
@@ -95,6 +101,8 @@ BRINGS_REFUND: Final = np.array([name in ("refunds", "touchpoints") for name in 
 BANDS: Final = ((0, 0), (1, 1), (2, 5), (6, 18), (19, 51))
 """Nearest and farthest window of each band, in windows ago: 0 is the running one. A fold reaches 51 back at most."""
 
+_FARTHEST: Final = np.array([farthest for _, farthest in BANDS])
+
 
 def band_of(ago: Int64Array) -> Int64Array:
     """Index in `BANDS` by windows ago, 0 to 51.
@@ -102,4 +110,4 @@ def band_of(ago: Int64Array) -> Int64Array:
     >>> band_of(np.array([0, 1, 2, 5, 6, 51])).tolist()
     [0, 1, 2, 2, 3, 4]
     """
-    return np.searchsorted([farthest for _, farthest in BANDS], ago)
+    return np.searchsorted(_FARTHEST, ago)

@@ -1,7 +1,7 @@
 """Why a score is what it is: the few grounds that moved it most, each with its facts in a sentence.
 
-Arrives: how far each ground moved the churn probability, and the rows with their windows. Leaves: reasons, strongest
-first. Every number in a sentence is read from the customer's own summaries; the sentences are in `words.py`.
+Arrives: how far each ground moved the churn probability, and the rows with their windows. Leaves: reasons as columns,
+strongest first. Every number in a sentence is read from the customer's own summaries; the sentences are in `words.py`.
 """
 
 from __future__ import annotations
@@ -12,44 +12,38 @@ from typing import Final
 
 import numpy as np
 
+from streamseg.compiled import compiled
 from streamseg.core.explain import Moves, Scored
-from streamseg.core.grounds import FEATURE_GROUNDS, KIND_NAMES
-from streamseg.core.removal import Contents
+from streamseg.core.grounds import FEATURE_GROUNDS, GROUND_NAMES, KIND_NAMES
 from streamseg.core.scores import Float32Array, Float64Array
 from streamseg.core.spec import CoreSpec
-from streamseg.core.windows import Int64Array, WindowSpec
-from streamseg.core.words import feature_words, outcome_word, touchpoint_words, when
-from streamseg.wire.outputs import Direction, Reason
+from streamseg.core.windows import Int64Array
+from streamseg.core.words import facts_of, feature_words, outcome_word, touchpoint_words, when
 
 REASONS_LIMIT: Final = 3
 LEAST_CONTRIBUTION: Final = 0.005
 """Grounds that move the probability by less are noise to a reader; the strongest is named all the same."""
-
-
-GROUND_NAMES: Final = (*(feature.name for feature in FEATURE_GROUNDS), *KIND_NAMES)
+WHOLE_LIFE_MS: Final = -1
+"""Stands for both ends of a span that is no span; no window starts then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reasons:
+    """Of M rows, P in all: those of row m are `first[m]` … `first[m + 1] - 1`, strongest first; none if nothing moved
+    the score."""
+
     first: Int64Array
+    """(M + 1,)"""
     ground: Int64Array
+    """(P,) index in `GROUND_NAMES`."""
     contribution: Float64Array
+    """(P,) rounded to four decimals. Negative lowers the risk, and so does a negative zero."""
     words: list[str]
+    """(P,)"""
     from_ms: Int64Array
+    """(P,) start of the span that it is about, or `WHOLE_LIFE_MS`."""
     until_ms: Int64Array
-
-
-def reasons_of(moves: Moves, scored: Scored, spec: CoreSpec) -> Reasons:
-    old = reasons_of_old(moves, scored, spec)
-    flat = [r for row in old for r in row]
-    return Reasons(
-        np.cumsum([0, *map(len, old)]),
-        np.array([GROUND_NAMES.index(r.name) for r in flat], np.int64),
-        np.array([r.contribution for r in flat]),
-        [r.words for r in flat],
-        np.array([-1 if r.from_time is None else r.from_time for r in flat], np.int64),
-        np.array([-1 if r.until_time is None else r.until_time for r in flat], np.int64),
-    )
+    """(P,) end of that span, exclusive, or `WHOLE_LIFE_MS`."""
 
 
 def told(contribution: Float64Array) -> tuple[Int64Array, Int64Array]:
@@ -61,70 +55,62 @@ def told(contribution: Float64Array) -> tuple[Int64Array, Int64Array]:
     Returns:
         Rows and grounds, (P,) each: by row, and the strongest first; one to three a row, none if nothing moved it.
     """
-    strength = np.abs(contribution)
-    order = np.argsort(-strength, axis=1, kind="stable")[:, :REASONS_LIMIT]
-    is_told = np.take_along_axis(strength, order, axis=1) >= LEAST_CONTRIBUTION
-    is_told[:, 0] = strength.max(axis=1) > 0
-    row, rank = np.nonzero(is_told)
-    return row, order[row, rank]
+    row, ground = np.empty((2, REASONS_LIMIT * len(contribution)), np.int64)
+    count = _choose(contribution, row, ground)
+    return row[:count], ground[:count]
 
 
-def reasons_of_old(moves: Moves, scored: Scored, spec: CoreSpec) -> list[list[Reason]]:
+@compiled
+def _choose(contribution: Float64Array, row: Int64Array, ground: Int64Array) -> int:
+    count = 0
+    for at in range(len(contribution)):
+        strength = np.abs(contribution[at])
+        for rank in range(REASONS_LIMIT):
+            strongest = strength.argmax()
+            if strength[strongest] == 0 or (rank and strength[strongest] < LEAST_CONTRIBUTION):
+                break
+            row[count], ground[count] = at, strongest
+            strength[strongest] = 0
+            count += 1
+    return count
+
+
+def reasons_of(moves: Moves, scored: Scored, spec: CoreSpec) -> Reasons:
     """Say what moved each of M scores: one to three reasons a row, strongest first; none if nothing moved it."""
     row, ground = told(moves.contribution)
-    writer = _Writer(spec.windows, outcome_word(spec.outcome_types), scored.window)
-    reasons: list[list[Reason]] = [[] for _ in range(len(scored.x))]
-    facts = _facts(moves.contents, moves.kind, row, ground)
-    pairs = zip(row.tolist(), ground.tolist(), moves.contribution[row, ground].tolist(), facts, strict=True)
-    for at, which, contribution, fact in pairs:
-        if which < len(FEATURE_GROUNDS):
-            reason = writer.about_feature(FEATURE_GROUNDS[which].name, contribution, scored.x[at])
-        else:
-            reason = writer.about_touchpoints(contribution, fact, int(scored.instant_ms[at]))
-        reasons[at].append(reason)
-    return reasons
+    first = np.searchsorted(row, np.arange(len(scored.x) + 1))
+    contribution = np.round(moves.contribution[row, ground], 4)
+    from_ms, until_ms = (np.full(len(row), WHOLE_LIFE_MS) for _ in range(2))
+    is_feature = ground < len(FEATURE_GROUNDS)
+    outcome = outcome_word(spec.outcome_types)
+    features = _about_features(scored.x, row[is_feature], ground[is_feature], outcome)
+
+    spans = np.flatnonzero(~is_feature)
+    row, band = row[spans], ground[spans] - len(FEATURE_GROUNDS)
+    kind = moves.kind[row, band]
+    held, windows = moves.contents.held[row, band, kind], spec.windows
+    ground[spans] = len(FEATURE_GROUNDS) + kind
+    from_ms[spans] = windows.origin_ms + held["oldest"] * windows.length_ms
+    end_ms = windows.origin_ms + (held["newest"] + 1) * windows.length_ms
+    until_ms[spans] = np.minimum(end_ms, scored.instant_ms[row])
+    columns = kind, scored.window - held["newest"], scored.window - held["oldest"], held["outcome_days"]
+    touchpoints = _about_touchpoints(columns, moves.contents.types[row, band], windows.length_days, outcome)
+    words = [next(features if one else touchpoints) for one in is_feature.tolist()]
+    return Reasons(first, ground, contribution, words, from_ms, until_ms)
 
 
-_Fact = tuple[int, int, int, list[int], int]
-"""Kind, first and last window, touchpoints by type, outcome days; of no meaning for a feature."""
+def _about_features(x: Float32Array, row: Int64Array, ground: Int64Array, outcome: str) -> Iterator[str]:
+    facts = zip(*facts_of(x, row, ground).T.tolist(), strict=True)
+    for which, numbers in zip(ground.tolist(), facts, strict=True):
+        yield feature_words(GROUND_NAMES[which], numbers, outcome)
 
 
-def _facts(held: Contents, kinds: Int64Array, row: Int64Array, ground: Int64Array) -> Iterator[_Fact]:
-    # Lists: reading single numbers out of arrays took most of the time.
-    band = np.maximum(ground - len(FEATURE_GROUNDS), 0)
-    kind = kinds[row, band]
-    at = row, band, kind
-    columns = kind, held.oldest[at], held.newest[at], held.types[row, band], held.goes["outcome_days"][at]
-    return zip(*(column.tolist() for column in columns), strict=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Writer:
-    """Writes the reasons of one call."""
-
-    spec: WindowSpec
-    outcome: str
-    """What to call an outcome."""
-    running: int
-    """The running window."""
-
-    def about_feature(self, name: str, contribution: float, x: Float32Array) -> Reason:
-        return Reason(name, _direction(contribution), round(contribution, 4), feature_words(name, x, self.outcome))
-
-    def about_touchpoints(self, contribution: float, fact: _Fact, instant_ms: int) -> Reason:
-        kind, oldest, newest, counts, outcome_days = fact
-        name = KIND_NAMES[kind]
-        span = when(self.running - newest, self.running - oldest, self.spec.length_days)
-        facts = touchpoint_words(name, tuple(counts), outcome_days if self.outcome == "purchase" else 0)
-        return Reason(
-            name,
-            _direction(contribution),
-            round(contribution, 4),
-            f"{span}: {facts}",
-            from_time=self.spec.start_ms(oldest),
-            until_time=min(self.spec.start_ms(newest + 1), instant_ms),
-        )
-
-
-def _direction(contribution: float) -> Direction:
-    return "raises" if contribution > 0 else "lowers"
+def _about_touchpoints(
+    columns: tuple[Int64Array, ...], types: Int64Array, length_days: int, outcome: str
+) -> Iterator[str]:
+    """Of kinds, nearest and farthest windows (ago) and outcome days, (P,) each, and (P, types) touchpoints by type."""
+    # Whole columns become lists: reading single numbers out of arrays took most of the time.
+    counts = zip(*types.T.tolist(), strict=True)
+    for which, nearest, farthest, days, number in zip(*(column.tolist() for column in columns), counts, strict=True):
+        facts = touchpoint_words(KIND_NAMES[which], number, days if outcome == "purchase" else 0)
+        yield f"{when(nearest, farthest, length_days)}: {facts}"

@@ -71,3 +71,7 @@ class Scorer(Protocol):
     def score(self, state: Float32Array, x: Float32Array) -> Scores:
         """Take one step over the running window (not kept) and forecast: (N, S), (N, F)."""
         ...
+
+    def risk(self, state: Float32Array, x: Float32Array) -> Float64Array:
+        """(N,) the `churn_probability` of `score` alone, bit for bit: all that an explanation asks for."""
+        ...

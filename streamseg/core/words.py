@@ -5,14 +5,16 @@ Arrives: names of grounds with counts, or with the features of a row. Leaves: ph
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 from functools import lru_cache
 from typing import Final
 
+import numpy as np
+
 from streamseg.core.features import COLUMN
-from streamseg.core.grounds import EVERY_KIND, KIND_NAMES, KINDS
+from streamseg.core.grounds import EVERY_KIND, FEATURE_GROUNDS, KIND_NAMES, KINDS
 from streamseg.core.scores import Float32Array
+from streamseg.core.windows import Int64Array
 from streamseg.wire.vocabulary import TYPE_CODES
 
 PHRASES_LIMIT: Final = 3
@@ -57,6 +59,24 @@ _BY_CODE: Final = {
     for kind, phrases in _TOLD.items()
 }
 _PURCHASE: Final = TYPE_CODES["purchase"]
+
+FACTS: Final = 3
+"""Numbers that a sentence about a feature is made of, at most."""
+_FACTS: Final[dict[str, tuple[str, ...]]] = {
+    "silence": ("recency_days",),
+    "purchase_recency": ("outcome_recency_days",),
+    "silence_since_purchase": ("recency_days",),
+    "no_purchase": ("age_days",),
+    "purchase_frequency": ("outcome_days", "age_days"),
+    "spend": ("spend", "spend_per_outcome_day", "outcome_days"),
+    "money_back": ("refund_share",),
+    "engagement": ("touchpoints", "active_days"),
+    "tenure": ("age_days",),
+}
+_FACT_COLUMNS: Final = np.array(
+    [[COLUMN[column] for column in (_FACTS[feature.name] * FACTS)[:FACTS]] for feature in FEATURE_GROUNDS]
+)
+"""(len(FEATURE_GROUNDS), FACTS) where they stand in a row of features."""
 
 
 def outcome_word(outcome_types: Collection[str]) -> str:
@@ -114,48 +134,58 @@ def _window_word(length_days: int) -> str:
     return {1: "day", 7: "week"}.get(length_days, f"{length_days}-day window")
 
 
-def feature_words(name: str, x: Float32Array, outcome: str) -> str:
+def facts_of(x: Float32Array, row: Int64Array, ground: Int64Array) -> Int64Array:
+    """Read the numbers that sentences about features tell.
+
+    Args:
+        x: (M, F) features of rows.
+        row, ground: (P,) which rows the sentences are about, and which of `FEATURE_GROUNDS`.
+
+    Returns:
+        (P, FACTS) whole numbers: of what `_FACTS` names, shares in percent; its first one again where it names fewer.
+    """
+    column = _FACT_COLUMNS[ground]
+    raw = x[row[:, None], column].astype(np.float64)
+    facts: Int64Array = np.rint(np.where(column == COLUMN["refund_share"], 100 * raw, np.expm1(raw))).astype(np.int64)
+    return facts
+
+
+@lru_cache(maxsize=16_384)
+def feature_words(name: str, facts: tuple[int, ...], outcome: str) -> str:
     """What the row shows of one feature.
 
     Args:
         name: Of one of `FEATURE_GROUNDS`.
-        x: (F,) the row.
+        facts: (FACTS,) of the feature, from `facts_of`.
         outcome: What to call an outcome, from `outcome_word`.
 
-    >>> import numpy as np
-    >>> x = np.zeros(len(COLUMN), np.float32)
-    >>> x[COLUMN["recency_days"]] = math.log1p(45)
-    >>> feature_words("silence", x, "purchase")
-    'no touchpoint for 45 days'
+    >>> x = np.zeros((1, len(COLUMN)), np.float32)
+    >>> x[0, COLUMN["recency_days"]] = np.log1p(45)
+    >>> (facts,) = facts_of(x, np.array([0]), np.array([0])).tolist()  # silence is the first
+    >>> facts, feature_words("silence", tuple(facts), "purchase")
+    ([45, 45, 45], 'no touchpoint for 45 days')
     """
-
-    def amount(column: str) -> int:
-        return round(math.expm1(float(x[COLUMN[column]])))
-
+    first, second, third = facts
     match name:
         case "silence":
-            days = amount("recency_days")
-            return f"no touchpoint for {_days(days)}" if days else "a touchpoint within the last day"
+            return f"no touchpoint for {_days(first)}" if first else "a touchpoint within the last day"
         case "purchase_recency":
-            return f"last {outcome} {_days(amount('outcome_recency_days'))} ago"
+            return f"last {outcome} {_days(first)} ago"
         case "silence_since_purchase":
-            days = amount("recency_days")
-            return f"last {outcome} {_days(days)} ago, nothing since" if days else f"{outcome} within the last day"
+            return f"last {outcome} {_days(first)} ago, nothing since" if first else f"{outcome} within the last day"
         case "no_purchase":
-            return f"no {outcome} in {_days(amount('age_days'))} since the first touchpoint"
+            return f"no {outcome} in {_days(first)} since the first touchpoint"
         case "purchase_frequency":
-            return f"{outcome}s on {_days(amount('outcome_days'))} in {_days(amount('age_days'))}"
+            return f"{outcome}s on {_days(first)} in {_days(second)}"
         case "spend":
-            spent = f"{amount('spend'):,} spent in all"
-            each = amount("spend_per_outcome_day")
-            return f"{spent}, {each:,} a {outcome} day" if amount("outcome_days") > 1 else spent
+            spent = f"{first:,} spent in all"
+            return f"{spent}, {second:,} a {outcome} day" if third > 1 else spent
         case "money_back":
-            return f"{round(100 * float(x[COLUMN['refund_share']]))} % of the spend was given back"
+            return f"{first} % of the spend was given back"
         case "engagement":
-            touchpoints = amount("touchpoints")
-            return f"{touchpoints:,} touchpoint{'' if touchpoints == 1 else 's'} on {_days(amount('active_days'))}"
+            return f"{first:,} touchpoint{'' if first == 1 else 's'} on {_days(second)}"
         case "tenure":
-            return f"customer for {_days(amount('age_days'))}"
+            return f"customer for {_days(first)}"
     raise ValueError(f"no feature is named {name!r}")
 
 

@@ -101,9 +101,7 @@ class ModelScorer:
 
     def score(self, state: Float32Array, x: Float32Array) -> Scores:
         """Step over the running window and forecast the churn horizon: (N, S), (N, F) -> N scores."""
-        with torch.inference_mode():
-            told = [self._blend.expect(*block, self.horizon_days) for block in _blocks(state, x, self._grain)]
-        outlook = Outlook(*map(np.concatenate, zip(*told, strict=True)))
+        outlook = self._expect(state, x)
         served = self._calibration.apply(Forecasts(outlook.none, outlook.days, outlook.value))
         factor = self._calibration.level * self._calibration.value_level
         low, high = value_interval(served.none, served.value, outlook.square * factor**2)
@@ -117,6 +115,16 @@ class ModelScorer:
             value_high=high[:n],
             behaviour_distance=distance[:n],
         )
+
+    def risk(self, state: Float32Array, x: Float32Array) -> Float64Array:
+        """(N,) `churn_probability` of `score`, to the bit, without what else it tells."""
+        return self._calibration.probability(self._expect(state, x).none)[: len(x)]
+
+    def _expect(self, state: Float32Array, x: Float32Array) -> Outlook:
+        """Of the rows and what fills the last block up."""
+        with torch.inference_mode():
+            told = [self._blend.expect(*block, self.horizon_days) for block in _blocks(state, x, self._grain)]
+        return Outlook(*map(np.concatenate, zip(*told, strict=True)))
 
     def next_types(self, state: Float32Array, x: Float32Array) -> Float64Array:
         """P(type of the next touchpoint): (N, S), (N, F) -> (N, T) by code; asked for apart, the event path needs none.

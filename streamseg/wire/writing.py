@@ -63,6 +63,7 @@ _PROFILE: Final = _REASON + len(Reason._fields)
 _NULL: Final = _PROFILE + len(CustomerProfile._fields)
 _FALSE, _LOWERS, _HORIZON, _THRESHOLD, _MODEL, _ORIGIN, _KIND = (_NULL + place for place in (1, 3, 5, 6, 7, 8, 10))
 _SEGMENT: Final = _KIND + len(KINDS)
+_WHOLE_LIFE_MS: Final = -1
 _VALUES_BYTES: Final = 400
 """More than all numbers, times and signs of a record take."""
 _LENGTHS_BYTES: Final = 64
@@ -242,7 +243,7 @@ def _number(given: Given, row: int, which: int, out: UInt8Array, at: int) -> int
 
 @compiled
 def _time_or_null(words: Spans, out: UInt8Array, at: int, time_ms: int) -> int:
-    return put_time(out, at, time_ms) if time_ms >= 0 else put_word(out, at, words, _NULL)
+    return put_word(out, at, words, _NULL) if time_ms == _WHOLE_LIFE_MS else put_time(out, at, time_ms)
 
 
 @compiled

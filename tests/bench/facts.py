@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from streamseg.core.scores import Float32Array, Scores
+from streamseg.core.scores import Float32Array, Float64Array, Scores
 from streamseg.core.spec import CoreSpec
 from streamseg.datasets import jsonl
 from streamseg.datasets.jsonl import FileRecord
@@ -79,6 +79,10 @@ class WatchedScorer(ModelScorer):
     def score(self, state: Float32Array, x: Float32Array) -> Scores:
         self.score_rows.append(len(x))
         return super().score(state, x)
+
+    def risk(self, state: Float32Array, x: Float32Array) -> Float64Array:
+        self.score_rows.append(len(x))
+        return super().risk(state, x)
 
 
 def batches(place: Place) -> Iterator[tuple[int, list[FileRecord]]]:

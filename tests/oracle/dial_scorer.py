@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from streamseg.core.features import FEATURES
-from streamseg.core.scores import Float32Array, Scores
+from streamseg.core.scores import Float32Array, Float64Array, Scores
 
 
 @dataclass(slots=True)
 class DialScorer:
     """A `Scorer` whose answer is set by hand."""
 
-    risk: float = 0.1
+    churn: float = 0.1
     distance: tuple[float, ...] = (1.0, 2.0)
     """To the centres of the behaviours."""
     version: str = "dial-a"
@@ -42,5 +42,9 @@ class DialScorer:
         n = len(x)
         self.asked += n
         distance = np.tile(np.array(self.distance), (n, 1))
-        risk, outcomes, value, low, high = (np.full(n, said) for said in (self.risk, 2.0, 30.0, 10.0, 70.0))
-        return Scores(risk, outcomes, value, low, high, distance)
+        churn, outcomes, value, low, high = (np.full(n, said) for said in (self.churn, 2.0, 30.0, 10.0, 70.0))
+        return Scores(churn, outcomes, value, low, high, distance)
+
+    def risk(self, state: Float32Array, x: Float32Array) -> Float64Array:
+        """The dial, for every row."""
+        return self.score(state, x).churn_probability

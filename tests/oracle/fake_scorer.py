@@ -48,14 +48,19 @@ class FakeScorer:
         """Silence since the last touchpoint and the last outcome raise the risk; activity and money lower it."""
         activity = state[:, 0].astype(np.float64) * 0.7 + 0.6 * _activity(x)
         purchases = state[:, 1].astype(np.float64) * 0.7 + 0.6 * _purchases(x)
-        z = self.shift - 2.0 + sum(self._parts(x).values(), start=np.zeros(len(x)))
-        z = z - 0.6 * state[:, 0] - 0.5 * state[:, 1] + 1e-4 * state[:, 2] + 1e-4 * _fingerprint(x)
-        risk = 0.5 + 0.5 * z / (1.0 + np.abs(z))
+        risk = self.risk(state, x)
         distance = np.empty((len(x), len(CENTRES)))
         for k, (a, b) in enumerate(CENTRES):
             distance[:, k] = np.abs(activity - a) + np.abs(purchases - b)
         value = 40.0 * (1.0 - risk) * _column(x, "spend")
         return Scores(risk, 3.0 * (1.0 - risk), value, 0.5 * value, 2.0 * value, distance)
+
+    def risk(self, state: Float32Array, x: Float32Array) -> Float64Array:
+        """The churn probability alone."""
+        z = self.shift - 2.0 + sum(self._parts(x).values(), start=np.zeros(len(x)))
+        z = z - 0.6 * state[:, 0] - 0.5 * state[:, 1] + 1e-4 * state[:, 2] + 1e-4 * _fingerprint(x)
+        found: Float64Array = 0.5 + 0.5 * z / (1.0 + np.abs(z))
+        return found
 
     def _parts(self, x: Float32Array) -> dict[str, Float64Array]:
         return {

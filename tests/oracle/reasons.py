@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
+
 from streamseg.core.features import COLUMN
+from streamseg.core.grounds import GROUND_NAMES
 from streamseg.core.scores import Float32Array, Scorer
 from streamseg.core.windows import WindowSpec
-from streamseg.core.words import feature_words, outcome_word, touchpoint_words, when
+from streamseg.core.words import facts_of, feature_words, outcome_word, touchpoint_words, when
 from streamseg.wire.vocabulary import TYPES
 from tests.oracle.history import History, Summary
 
@@ -90,7 +93,9 @@ class Why:
             average = x.copy()
             for column in columns:
                 average[0, COLUMN[column]] = self.scorer.average[COLUMN[column]]
-            yield Ground(name, self._moved(average), feature_words(name, x[0], outcome_word(self.outcome_types)))
+            (facts,) = facts_of(x, np.array([0]), np.array([GROUND_NAMES.index(name)])).tolist()
+            words = feature_words(name, tuple(facts), outcome_word(self.outcome_types))
+            yield Ground(name, self._moved(average), words)
 
     # -- touchpoints: taken out of the history
 

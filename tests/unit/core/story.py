@@ -61,7 +61,7 @@ class Story:
 
     def turn(self, risk: float | None = None, nearest: int | None = None) -> None:
         """What the model says from here on."""
-        self.dial.risk = self.dial.risk if risk is None else risk
+        self.dial.churn = self.dial.churn if risk is None else risk
         if nearest is not None:
             self.dial.distance = tuple(1.0 if k == nearest else 2.0 for k in range(2))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,13 +15,13 @@ from hypothesis import strategies as st
 from streamseg.core.explain import Moves, Scored, explain
 from streamseg.core.features import COLUMN, FEATURES
 from streamseg.core.folds import FoldCache
-from streamseg.core.grounds import BANDS, FEATURE_GROUNDS, KIND_NAMES, KINDS, has_feature
-from streamseg.core.reasons import reasons_of, told
+from streamseg.core.grounds import BANDS, FEATURE_GROUNDS, GROUND_NAMES, KIND_NAMES, KINDS, has_feature
+from streamseg.core.reasons import WHOLE_LIFE_MS, Reasons, reasons_of, told
 from streamseg.core.scores import Float32Array, Float64Array, Scores
 from streamseg.core.spec import CoreSpec
 from streamseg.core.table import CustomerTable
-from streamseg.core.words import feature_words, outcome_word, touchpoint_words, when
-from streamseg.wire.outputs import Reason
+from streamseg.core.words import facts_of, feature_words, outcome_word, touchpoint_words, when
+from streamseg.wire.outputs import Direction, Reason
 from streamseg.wire.vocabulary import TYPE_CODES
 from tests.unit.model.simulated import DAY_MS, START_MS, a_batch
 
@@ -45,9 +46,12 @@ class LinearScorer:
         return state
 
     def score(self, state: Float32Array, x: Float32Array) -> Scores:
-        # Not a matrix product: its last bit depends on how many rows it has.
-        risk = np.array([0.5 + math.fsum(row) for row in x.astype(np.float64) * self.weights])
+        risk = self.risk(state, x)
         return Scores(risk, risk, risk, risk, risk, np.ones((len(x), 1)))
+
+    def risk(self, state: Float32Array, x: Float32Array) -> Float64Array:
+        # Not a matrix product: its last bit depends on how many rows it has.
+        return np.array([0.5 + math.fsum(row) for row in x.astype(np.float64) * self.weights])
 
 
 def a_scorer(**weights: float) -> LinearScorer:
@@ -58,10 +62,14 @@ def a_scorer(**weights: float) -> LinearScorer:
     return LinearScorer(made if weights else np.random.default_rng(1).normal(0.0, 0.01, len(FEATURES)))
 
 
-def explained(scorer: LinearScorer, touchpoints: list[Told], day: int) -> tuple[Scored, Moves, list[Reason]]:
-    """One customer, as the worker scores him at the boundary `day`."""
+def scored_rows(scorer: LinearScorer, histories: list[list[Told]], day: int) -> Callable[[list[int]], Scored]:
+    """Customers, as the worker scores them at the boundary `day`; asked for by their numbers."""
     table, folds = CustomerTable(SPEC), FoldCache(scorer)
-    rows = [("c", kind, START_MS + at * DAY_MS + 1, 10.0 if kind == "purchase" else 0.0) for kind, at in touchpoints]
+    rows = [
+        (str(number), kind, START_MS + at * DAY_MS + 1, 10.0 if kind == "purchase" else 0.0)
+        for number, touchpoints in enumerate(histories)
+        for kind, at in touchpoints
+    ]
     batch = a_batch(sorted(rows, key=lambda row: row[2]))
     slots, admitted = table.admit(batch)
     for _ in table.observe(batch, slots, admitted, model_key=0):
@@ -70,10 +78,27 @@ def explained(scorer: LinearScorer, touchpoints: list[Told], day: int) -> tuple[
     for steps in table.sweep(100, model_key=0):
         scores = folds.score(table, steps)
         if steps.instant_ms[0] == table.watermark_ms:
-            scored = folds.scored(table, steps, np.array([0]), scores)
-            moves = explain(scorer, scored, SPEC)
-            return scored, moves, reasons_of(moves, scored, SPEC)[0]
+            at = {table.customer_ids[slot]: row for row, slot in enumerate(steps.slot.tolist())}
+            return lambda asked: folds.scored(table, steps, np.array([at[b"%d" % one] for one in asked]), scores)
     raise AssertionError(f"nobody was looked at on day {day}")
+
+
+def reason_of(reasons: Reasons, row: int) -> tuple[Reason, ...]:
+    """The reasons of one row as they stand in its outputs."""
+    told = []
+    for at in range(int(reasons.first[row]), int(reasons.first[row + 1])):
+        contribution, from_ms = reasons.contribution.item(at), reasons.from_ms.item(at)
+        span = (None, None) if from_ms == WHOLE_LIFE_MS else (from_ms, reasons.until_ms.item(at))
+        direction: Direction = "raises" if math.copysign(1.0, contribution) > 0 else "lowers"
+        told.append(Reason(GROUND_NAMES[reasons.ground[at]], direction, contribution, reasons.words[at], *span))
+    return tuple(told)
+
+
+def explained(scorer: LinearScorer, touchpoints: list[Told], day: int) -> tuple[Scored, Moves, tuple[Reason, ...]]:
+    """One customer at the boundary `day`."""
+    scored = scored_rows(scorer, [touchpoints], day)([0])
+    moves = explain(scorer, scored, SPEC)
+    return scored, moves, reason_of(reasons_of(moves, scored, SPEC), 0)
 
 
 NOW = 28 * 7
@@ -94,7 +119,7 @@ def test_the_contributions_of_features_add_up_to_the_risk_less_that_of_the_avera
     columns = [column for feature in had for column in feature.columns]
     average = scored.x.copy()
     average[:, columns] = scorer.average[columns]
-    gap = scored.risk - scorer.score(scored.state, average).churn_probability
+    gap = scored.risk - scorer.risk(scored.state, average)
     assert moves.contribution[0, : len(FEATURE_GROUNDS)].sum() == pytest.approx(gap[0], abs=1e-12)
 
 
@@ -133,7 +158,28 @@ def test_the_whole_life_of_a_customer_is_never_taken_away() -> None:
 
 
 def test_a_model_that_nothing_moves_has_no_reasons() -> None:
-    assert explained(a_scorer(elapsed=1.0), HISTORY, NOW)[2] == []
+    assert explained(a_scorer(elapsed=1.0), HISTORY, NOW)[2] == ()
+
+
+def test_a_row_has_the_same_reasons_whoever_is_explained_beside_it() -> None:
+    scorer = a_scorer(window_view=0.1, outcome_days=-0.1, spend=-0.05)
+    nothing_bought: list[Told] = [("view", 100), ("cart_add", 180)]
+    customers = scored_rows(scorer, [HISTORY, nothing_bought, [("purchase", 0), ("refund", 170), ("view", 195)]], NOW)
+
+    def reasons(asked: list[int]) -> list[tuple[Reason, ...]]:
+        scored = customers(asked)
+        together = reasons_of(explain(scorer, scored, SPEC), scored, SPEC)
+        return [reason_of(together, row) for row in range(len(asked))]
+
+    alone = [reasons([one])[0] for one in range(3)]
+    assert all(alone)
+    assert reasons([2, 0, 1, 0]) == [alone[one] for one in (2, 0, 1, 0)]
+
+
+def test_a_move_too_small_for_four_decimals_keeps_its_direction() -> None:
+    said = [explained(a_scorer(recency_days=weight), HISTORY, NOW)[2][0] for weight in (1e-6, -1e-6)]
+    assert [abs(reason.contribution) for reason in said] == [0.0, 0.0]
+    assert {reason.direction for reason in said} == {"raises", "lowers"}
 
 
 def test_direction_and_size_are_those_of_the_difference() -> None:
@@ -225,9 +271,10 @@ FEATURE_WORDS = {
 
 @pytest.mark.parametrize("name", [feature.name for feature in FEATURE_GROUNDS])
 def test_every_feature_has_its_sentence(name: str) -> None:
-    x = np.zeros(len(FEATURES), np.float32)
+    x = np.zeros((1, len(FEATURES)), np.float32)
     facts = {"recency_days": 41, "outcome_recency_days": 50, "age_days": 300, "outcome_days": 4, "spend": 1240}
     for column, value in (facts | {"spend_per_outcome_day": 310, "touchpoints": 60, "active_days": 1}).items():
-        x[COLUMN[column]] = np.log1p(value)
-    x[COLUMN["refund_share"]] = 0.25
-    assert feature_words(name, x, "purchase") == FEATURE_WORDS[name]
+        x[0, COLUMN[column]] = np.log1p(value)
+    x[0, COLUMN["refund_share"]] = 0.25
+    (facts,) = facts_of(x, np.array([0]), np.array([GROUND_NAMES.index(name)])).tolist()
+    assert feature_words(name, tuple(facts), "purchase") == FEATURE_WORDS[name]

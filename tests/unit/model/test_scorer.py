@@ -63,6 +63,14 @@ def test_a_row_does_not_see_its_neighbours(name: str, seed: int, before: int, af
 
 
 @pytest.mark.parametrize("name", BLENDS)
+@pytest.mark.parametrize("n", [0, 1, 255, 2_300])
+def test_the_risk_alone_is_that_of_the_scores_to_the_bit(n: int, name: str) -> None:
+    scorer = scorer_of(BLENDS[name], Calibration(90.0, level=1.2, slope=0.9, offset=0.1))
+    rows = some_rows(n, scorer.state_size)
+    assert np.array_equal(scorer.risk(*rows), scorer.score(*rows).churn_probability)
+
+
+@pytest.mark.parametrize("name", BLENDS)
 def test_no_rows_give_no_scores(name: str) -> None:
     scorer = scorer_of(BLENDS[name])
     assert columns(scorer.score(*some_rows(0, scorer.state_size))).shape == (0, 8)

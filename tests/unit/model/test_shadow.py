@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from streamseg.core.features import FEATURES
-from streamseg.core.scores import Float32Array, Scores
+from streamseg.core.scores import Float32Array, Float64Array, Scores
 from streamseg.core.spec import CoreSpec
 from streamseg.model.history import History, collect
 from streamseg.model.shadow import Watched, watch
@@ -35,6 +35,9 @@ class Constant:
     def score(self, state: Float32Array, x: Float32Array) -> Scores:
         every = np.full(len(x), self.churn)
         return Scores(every, every, every, every, every, every[:, None])
+
+    def risk(self, state: Float32Array, x: Float32Array) -> Float64Array:
+        return np.full(len(x), self.churn)
 
     @property
     def average(self) -> Float32Array:
