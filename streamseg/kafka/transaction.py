@@ -74,6 +74,8 @@ class PartitionTransactions:
         self._commit_limit_s = commit_limit_s
         self._producer: AIOKafkaProducer | None = None
         self._beginning: asyncio.Task[None] | None = None
+        self._usual: list[TopicPartition] = []
+        """To which the last transaction wrote: most likely the next one writes there, too."""
 
     async def fence(self) -> None:
         """Become the only writer of this partition: whatever an earlier owner has open is aborted or completed by now.
@@ -95,7 +97,7 @@ class PartitionTransactions:
         self._producer = producer
 
     def begin(self, *, next_offset: int) -> None:
-        """Open the transaction of a batch that is still being scored: two of the five round trips of its commit.
+        """Open the transaction of a batch that is still being scored: three of the five round trips of its commit.
 
         Once a batch, never while a commit is in flight, and for the same `next_offset` as the commit, which tells how
         it went.
@@ -145,7 +147,10 @@ class PartitionTransactions:
             await stop_within(producer)
 
     async def _open(self, producer: AIOKafkaProducer, next_offset: int) -> None:
-        """Begin with the offset: it is known before the batch is scored, and becomes visible with the rest alone."""
+        """Begin with the offset: it is known before the batch is scored, and becomes visible with the rest alone.
+
+        So are the partitions, nearly always. One to which then nothing is written only gets a marker.
+        """
         await producer.begin_transaction()
         sender, ended = producer._sender, _look_at(producer._txn_manager.wait_for_transaction_end())
         adding = AddOffsetsToTxnHandler(sender, self._group_id)
@@ -154,6 +159,8 @@ class PartitionTransactions:
             pass
         if ended.done():  # it may not use the group
             ended.result()
+        for where in self._usual:
+            producer._txn_manager.maybe_add_partition_to_txn(where)
         await producer.send_offsets_to_transaction({self._source: next_offset}, self._group_id)
 
     async def _send(self, producer: AIOKafkaProducer, outputs: Sequence[Output], block: Block) -> None:
@@ -174,7 +181,8 @@ class PartitionTransactions:
         # One thing after the other: brokers from 3.6 ask the coordinator about each produce request, and refuse it (as
         # NotEnoughReplicas, 100 ms of back-off) while it is asked about the offsets or adds something. So the offsets
         # are done with, and all partitions are added in one request before a record leaves.
-        for where, _ in parts:
+        self._usual = [where for where, _ in parts]
+        for where in self._usual:
             producer._txn_manager.maybe_add_partition_to_txn(where)
         # Every delivery is looked at: aiokafka's commit waits for the batches but doesn't ask whether they failed.
         await _all_of(*(self._send_partition(producer, where, batches) for where, batches in parts))
