@@ -8,6 +8,7 @@ nothing of calibration.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -112,8 +113,8 @@ class Blend:
 
     def _own(self, state: Float32Array) -> list[tuple[ServedNetwork, Float32Array]]:
         """Each network with its part of the state."""
-        ends = np.cumsum([network.state_size for network in self.served])
-        return list(zip(self.served, np.split(state, ends[:-1], axis=1), strict=True)) if self.served else []
+        starts = [0, *accumulate(network.state_size for network in self.served)]
+        return [(network, state[:, start : start + network.state_size]) for network, start in zip(self.served, starts)]
 
 
 def mix(one: Outlook, other: tuple[Float64Array, Float64Array], share: Float64Array) -> Outlook:

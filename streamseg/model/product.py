@@ -50,17 +50,31 @@ def widened(bias: NDArray[Any]) -> Float32Array:
 
 
 @compiled
+def product(rows: Float32Array, packed: Float32Array, bias: Float32Array, sums: Float32Array) -> None:
+    """(N, K) rows, (P, K, PANEL), (P * PANEL,) -> (N, P * PANEL) in `sums`; the numbers of a row stand side by side."""
+    _tiles(rows, packed, bias.ctypes.data, 0, sums)
+
+
+@compiled
 def add_product(rows: Float32Array, packed: Float32Array, sums: Float32Array) -> None:
-    """(N, K) rows, (P, K, PANEL) -> added to (N, P * PANEL) `sums`; the numbers of a row adjacent, N at least 1."""
+    """(N, K) rows, (P, K, PANEL) -> added to (N, P * PANEL) `sums`; the numbers of a row stand side by side."""
+    _tiles(rows, packed, sums.ctypes.data, sums.strides[0], sums)
+
+
+@compiled
+def _tiles(rows: Float32Array, packed: Float32Array, begin: int, begin_stride: int, sums: Float32Array) -> None:
     for panel in range(packed.shape[0]):
+        right = panel * packed.strides[1]
         for first in range(0, rows.shape[0], ROWS):
-            _add_tile(
+            _sum_tile(
                 rows.ctypes.data + first * rows.strides[0],
                 rows.strides[0],
                 rows.shape[0] - 1 - first,
                 packed.ctypes.data + panel * packed.strides[0],
                 packed.shape[1],
-                sums.ctypes.data + first * sums.strides[0] + panel * packed.strides[1],
+                begin + first * begin_stride + right,
+                begin_stride,
+                sums.ctypes.data + first * sums.strides[0] + right,
                 sums.strides[0],
             )
 
@@ -68,45 +82,48 @@ def add_product(rows: Float32Array, packed: Float32Array, sums: Float32Array) ->
 _VECTOR = ir.VectorType(ir.FloatType(), _LANES)
 _INT64 = ir.IntType(64)
 _SPREAD = ir.Constant(ir.VectorType(ir.IntType(32), _LANES), [0] * _LANES)
+_HALVES = (0, _LANES * 4)
 _FUSED = ("contract",)
 
 
-@intrinsic
-def _add_tile(_: Any, rows: Any, stride: Any, last: Any, packed: Any, depth: Any, sums: Any, sums_stride: Any) -> Any:
-    """Add the products of `ROWS` rows and one panel to their sums; addresses and strides in bytes, as int64.
+def _write_tile(context: Any, builder: ir.IRBuilder, _: Any, arguments: Any) -> Any:
+    """Addresses and strides in bytes: of rows, weights, what sums begin with, and sums; the weights' K; the last row.
 
-    Rows after the `last` are taken to be that one: it is worked out again, and written again with the same bits.
+    Rows after the last are taken to be that one: it is worked out again, and written again with the same bits.
     """
-    return types.void(*[types.int64] * 7), _write_tile
-
-
-def _write_tile(context: Any, builder: ir.IRBuilder, __: Any, arguments: Any) -> Any:
     # Vectors are named as such: left to find them in a loop, the compiler keeps no sums in registers, and on some
     # processors takes half of their width. Where they are shorter than this, it takes several for one.
-    rows, stride, last, packed, depth, sums, sums_stride = arguments
+    rows, stride, last, packed, depth, begin, begin_stride, sums, sums_stride = arguments
     numbers = [_INT64(number) for number in range(ROWS)]
     numbers = [builder.select(builder.icmp_signed("<", number, last), number, last) for number in numbers]
-    row_at = [builder.add(rows, builder.mul(number, stride)) for number in numbers]
-    sums_at = [builder.add(sums, builder.mul(number, sums_stride)) for number in numbers]
-    places = [_at(builder, at, half * _LANES * 4, _VECTOR) for at in sums_at for half in range(2)]
-    totals = [cgutils.alloca_once(builder, _VECTOR) for _ in places]
-    for total, place in zip(totals, places, strict=True):
+
+    def places(start: ir.Value, step: ir.Value) -> list[ir.Value]:
+        at = [builder.add(start, builder.mul(number, step)) for number in numbers]
+        return [_at(builder, address, half, _VECTOR) for address in at for half in _HALVES]
+
+    totals = [cgutils.alloca_once(builder, _VECTOR) for _ in range(ROWS * len(_HALVES))]
+    for total, place in zip(totals, places(begin, begin_stride), strict=True):
         builder.store(builder.load(place, align=4), total)
+    row_at = [builder.add(rows, builder.mul(number, stride)) for number in numbers]
     with cgutils.for_range(builder, depth, intp=_INT64) as loop:
         weights_at = builder.add(packed, builder.mul(loop.index, _INT64(PANEL * 4)))
-        weights = [builder.load(_at(builder, weights_at, half * _LANES * 4, _VECTOR), align=4) for half in range(2)]
+        weights = [builder.load(_at(builder, weights_at, half, _VECTOR), align=4) for half in _HALVES]
         offset = builder.mul(loop.index, _INT64(4))
         for number, at in enumerate(row_at):
             one = builder.load(_at(builder, builder.add(at, offset), 0, ir.FloatType()))
             some = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), one, ir.IntType(32)(0))
             same = builder.shuffle_vector(some, some, _SPREAD)
             for total, weight in zip(totals[2 * number : 2 * number + 2], weights, strict=True):
-                product = builder.fmul(same, weight, flags=_FUSED)
-                builder.store(builder.fadd(product, builder.load(total), flags=_FUSED), total)
-    for total, place in zip(totals, places, strict=True):
+                times = builder.fmul(same, weight, flags=_FUSED)
+                builder.store(builder.fadd(times, builder.load(total), flags=_FUSED), total)
+    for total, place in zip(totals, places(sums, sums_stride), strict=True):
         builder.store(builder.load(total), place, align=4)
     return context.get_dummy_value()
 
 
 def _at(builder: ir.IRBuilder, address: ir.Value, offset: int, kind: ir.Type) -> ir.Value:
     return builder.inttoptr(builder.add(address, _INT64(offset)), kind.as_pointer())
+
+
+_sum_tile: Any = intrinsic(lambda _, a, b, c, d, e, f, g, h, i: (types.void(a, b, c, d, e, f, g, h, i), _write_tile))
+"""Sum up the products of `ROWS` rows and one panel."""

@@ -13,7 +13,7 @@ from streamseg.core.scores import Float32Array, Float64Array
 from streamseg.core.windows import Int64Array
 from streamseg.elementary import exp, sigmoid, tanh
 from streamseg.model.network import HEAD, Network, relate
-from streamseg.model.product import BLOCK, add_product, pack, widened
+from streamseg.model.product import BLOCK, add_product, pack, product, widened
 
 TOLD = 6
 """Outputs that a forecast is made of; the types of the next touchpoint stand behind them."""
@@ -96,19 +96,16 @@ def _head(
     for start in range(0, len(z), BLOCK):
         stop = min(start + BLOCK, len(z))
         features, embedding, told = feature_room[: stop - start], embedding_room[: stop - start], out[start:stop]
-        features[:] = b_head
-        add_product(h[start:stop], from_h, features)
+        product(h[start:stop], from_h, b_head, features)
         add_product(z[start:stop], from_z, features)
         for row in range(len(features)):
             for unit in range(HEAD):
                 features[row, unit] *= sigmoid(features[row, unit])
-        embedding[:] = b_embedding
-        add_product(features, w_embedding, embedding)
+        product(features, w_embedding, b_embedding, embedding)
         for row in range(len(embedding)):
             for unit in range(embedding.shape[1]):
                 embedding[row, unit] = tanh(embedding[row, unit])
-        told[:] = b_out
-        add_product(embedding, w_out, told)
+        product(embedding, w_out, b_out, told)
         add_product(z[start:stop], w_skip, told)
 
 

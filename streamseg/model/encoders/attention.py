@@ -19,7 +19,7 @@ from streamseg.core.scores import Float32Array
 from streamseg.core.windows import Int64Array
 from streamseg.elementary import exp, tanh
 from streamseg.model.encoders.encoder import Encoder, uniform
-from streamseg.model.product import PANEL, add_product, pack, widened
+from streamseg.model.product import PANEL, add_product, pack, product, widened
 
 REACH: Final = 13
 """Windows that are kept, the newest included. 26 and 52 were no better (log loss within .001) and cost memory."""
@@ -90,8 +90,8 @@ class ServedAttention:
 
     def fold(self, state: Float32Array, z: Float32Array, joined: Int64Array) -> None:
         """(N, S), (R, F), (W,): the oldest place is dropped, the newest filled, window after window."""
-        embedding = np.tile(self.bias, (len(z), 1))
-        add_product(z, self.w_input, embedding)
+        embedding = np.empty((len(z), len(self.bias)), np.float32)
+        product(z, self.w_input, self.bias, embedding)
         _shift(state, embedding, joined)
 
     def read(self, state: Float32Array) -> Float32Array:

@@ -16,7 +16,7 @@ from streamseg.core.scores import Float32Array
 from streamseg.core.windows import Int64Array
 from streamseg.elementary import sigmoid, tanh
 from streamseg.model.encoders.encoder import Encoder, uniform
-from streamseg.model.product import BLOCK, add_product, pack, widened
+from streamseg.model.product import BLOCK, pack, product, widened
 
 
 class GRU(Encoder):
@@ -88,10 +88,8 @@ def _fold(
         for start in range(0, rows, BLOCK):
             stop = min(start + BLOCK, rows)
             from_input, from_state = room[: stop - start], more_room[: stop - start]
-            from_input[:] = bias
-            from_state[:] = reset_bias
-            add_product(z[first + start : first + stop], w_input, from_input)
-            add_product(state[start:stop], w_state, from_state)
+            product(z[first + start : first + stop], w_input, bias, from_input)
+            product(state[start:stop], w_state, reset_bias, from_state)
             _close(from_input, from_state, state[start:stop])
         first += rows
 

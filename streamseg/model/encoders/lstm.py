@@ -16,7 +16,7 @@ from streamseg.core.scores import Float32Array
 from streamseg.core.windows import Int64Array
 from streamseg.elementary import sigmoid, tanh
 from streamseg.model.encoders.encoder import Encoder, uniform
-from streamseg.model.product import BLOCK, add_product, pack, widened
+from streamseg.model.product import BLOCK, add_product, pack, product, widened
 
 
 class LSTM(Encoder):
@@ -84,8 +84,7 @@ def _fold(
         for start in range(0, rows, BLOCK):
             stop = min(start + BLOCK, rows)
             gates = room[: stop - start]
-            gates[:] = bias
-            add_product(z[first + start : first + stop], w_input, gates)
+            product(z[first + start : first + stop], w_input, bias, gates)
             add_product(state[start:stop, :hidden], w_state, gates)
             _close(gates, state[start:stop])
         first += rows

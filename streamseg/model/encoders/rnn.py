@@ -17,7 +17,7 @@ from streamseg.core.scores import Float32Array
 from streamseg.core.windows import Int64Array
 from streamseg.elementary import tanh
 from streamseg.model.encoders.encoder import Encoder, uniform
-from streamseg.model.product import BLOCK, add_product, pack, widened
+from streamseg.model.product import BLOCK, add_product, pack, product, widened
 
 
 class RNN(Encoder):
@@ -80,8 +80,7 @@ def _fold(
         for start in range(0, rows, BLOCK):
             stop = min(start + BLOCK, rows)
             sums = room[: stop - start]
-            sums[:] = bias
-            add_product(z[first + start : first + stop], w_input, sums)
+            product(z[first + start : first + stop], w_input, bias, sums)
             add_product(state[start:stop], w_state, sums)
             for row in range(len(sums)):
                 for unit in range(state.shape[1]):
