@@ -8,7 +8,7 @@ nothing of calibration.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -114,7 +114,8 @@ class Blend:
     def _own(self, state: Float32Array) -> list[tuple[ServedNetwork, Float32Array]]:
         """Each network with its part of the state."""
         starts = [0, *accumulate(network.state_size for network in self.served)]
-        return [(network, state[:, start : start + network.state_size]) for network, start in zip(self.served, starts)]
+        parts = [state[:, start:stop] for start, stop in pairwise(starts)]
+        return list(zip(self.served, parts, strict=True))
 
 
 def mix(one: Outlook, other: tuple[Float64Array, Float64Array], share: Float64Array) -> Outlook:

@@ -1,7 +1,7 @@
-"""Matrix products for compiled loops: a row's result depends on that row alone, bit for bit, however many stand beside it.
+"""Matrix products for compiled loops: a row's result depends on that row alone, bit for bit, whatever stands beside it.
 
-Arrives: rows, and weights packed once (`pack`). Leaves: sums, each added up from the first weight to the last. As fast as
-MKL on large products and faster on small ones (48 rows of 120 by 256: 15 against 19 µs), without a call through torch.
+Arrives: rows, and weights packed once (`pack`). Leaves: sums, each added up from the first weight to the last. As fast
+as MKL on large products, faster on small ones (48 rows of 120 by 256: 15 against 19 µs), and without a call of torch.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from streamseg.compiled import compiled
 from streamseg.core.scores import Float32Array
 
 ROWS: Final = 8
-"""Rows that share each weight that is read. Of 4 to 14 rows by 16 to 64 columns 8 by 32 was the fastest, or near it, with
-AVX-512 (200 GFLOP/s), and within a third of the fastest with AVX2, where its sums don't all stay in registers."""
+"""Rows that share each weight that is read. Of 4 to 14 rows by 16 to 64 columns 8 by 32 was the fastest, or near it,
+with AVX-512 (200 GFLOP/s), and within a third of the fastest with AVX2, where not all sums stay in registers."""
 BLOCK: Final = 6 * ROWS
 """Rows that a loop should take at once, so that what it makes of them stays in the fastest cache."""
 _LANES: Final = 16

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
-import torch
 
 from streamseg.core.scores import Float32Array, Float64Array, Scores
 from streamseg.core.windows import Int64Array

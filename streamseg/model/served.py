@@ -23,16 +23,15 @@ class ServedNetwork:
     """Has the weights of the moment at which it is made."""
 
     def __init__(self, network: Network) -> None:
-        weights = {name: value.detach().numpy() for name, value in network.state_dict().items()}
+        weights = {name: value.numpy() for name, value in network.state_dict().items()}
+        from_h, from_z = np.split(weights["w_head"], [network.hidden])
         self.state_size = network.state_size
         """S"""
         self._encoder = network.encoder.served()
         self._scale = np.stack([weights[name] for name in ("mean", "std", "least", "most")]).astype(np.float32)
-        self._from_h, self._from_z = pack(weights["w_head"][: network.hidden]), pack(weights["w_head"][network.hidden :])
-        self._w_embedding, self._w_out = pack(weights["w_embedding"]), pack(weights["w_out"])
-        self._w_skip = pack(weights["w_skip"])
-        self._b_head, self._b_embedding = widened(weights["b_head"]), widened(weights["b_embedding"])
-        self._b_out = widened(weights["b_out"])
+        layers = (from_h, from_z, weights["w_embedding"], weights["w_out"], weights["w_skip"])
+        self._layers = tuple(pack(weight) for weight in layers)
+        self._biases = tuple(widened(weights[name]) for name in ("b_head", "b_embedding", "b_out"))
         low, width = network.low.double().numpy(), (network.high - network.low).double().numpy()
         self._bounds = np.stack((low, width, 4.0 / width))
         # Spend is told in deviations from the customers' mean.
@@ -49,14 +48,8 @@ class ServedNetwork:
         """(N, S), (N, F) -> (N, at least 6 + T): `Network.head`, raw; what stands behind is of no use."""
         z, after = self._standardised(x), np.array(state, order="C")
         self._encoder.fold(after, z, np.array([len(z)]))
-        out = np.empty((len(z), len(self._b_out)), np.float32)
-        _head(
-            self._encoder.read(after),
-            z,
-            (self._from_h, self._from_z, self._w_embedding, self._w_out, self._w_skip),
-            (self._b_head, self._b_embedding, self._b_out),
-            out,
-        )
+        out = np.empty((len(z), len(self._biases[2])), np.float32)
+        _head(self._encoder.read(after), z, self._layers, self._biases, out)
         return out
 
     def parameters(self, outputs: Float32Array) -> Float64Array:
@@ -85,11 +78,11 @@ def _standardise(x: Float32Array, scale: Float32Array, z: Float32Array) -> None:
 def _head(
     h: Float32Array,
     z: Float32Array,
-    weights: tuple[Float32Array, Float32Array, Float32Array, Float32Array, Float32Array],
-    biases: tuple[Float32Array, Float32Array, Float32Array],
+    layers: tuple[Float32Array, ...],
+    biases: tuple[Float32Array, ...],
     out: Float32Array,
 ) -> None:
-    from_h, from_z, w_embedding, w_out, w_skip = weights
+    from_h, from_z, w_embedding, w_out, w_skip = layers
     b_head, b_embedding, b_out = biases
     feature_room = np.empty((BLOCK, len(b_head)), np.float32)
     embedding_room = np.empty((BLOCK, len(b_embedding)), np.float32)

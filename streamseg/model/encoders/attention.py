@@ -70,8 +70,9 @@ class Attention(Encoder):
     def served(self) -> ServedAttention:
         """The same in compiled loops."""
         weights = (self.w_input, self.w_query, self.w_read, self.w_newest)
+        w_input, w_query, w_read, w_newest = (pack(weight.detach().numpy()) for weight in weights)
         lag_bias, bias = self.lag_bias.detach().numpy().copy(), widened(self.bias.detach().numpy())
-        return ServedAttention(*(pack(weight.detach().numpy()) for weight in weights), lag_bias, bias, self.hidden)
+        return ServedAttention(w_input, w_query, w_read, w_newest, lag_bias, bias, self.hidden)
 
 
 @dataclass(frozen=True, slots=True)
