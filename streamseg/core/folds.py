@@ -10,7 +10,7 @@ from dataclasses import fields
 
 import numpy as np
 
-from streamseg.core.columns import grown
+from streamseg.core.columns import grown, starts_of
 from streamseg.core.explain import Scored
 from streamseg.core.history import missed_features
 from streamseg.core.scores import Float32Array, Scorer, Scores
@@ -73,8 +73,11 @@ class FoldCache:
         )
 
     def states(self, table: CustomerTable, slots: Int64Array, window: int) -> Float32Array:
-        """(N, S) each customer's state with all windows before `window` folded in, since its anchor."""
-        distinct = np.unique(slots)
+        """(N, S) each customer's state with all windows before `window` folded in, since its anchor.
+
+        The slots of one customer are adjacent.
+        """
+        distinct = slots[starts_of(slots)]
         at = self._places(distinct, len(table), window)
         start = np.maximum(table.spec.windows.anchor(window), table.first_window(distinct))
         stale = (self._start[at] != start) | (self._generation[at] != table.generation[distinct])
@@ -86,10 +89,11 @@ class FoldCache:
         self._generation[fresh] = table.generation[distinct[stale]]
         behind = at[self._stop[at] < window]
         behind = behind[np.argsort(self._stop[behind], kind="stable")]
-        missed = np.cumsum(window - self._stop[behind])
-        for group in np.split(behind, np.flatnonzero(np.diff(missed // _WINDOWS_AT_ONCE)) + 1):
-            if len(group):
-                self._fold(table, group, window)
+        while len(behind):
+            missed = np.cumsum(window - self._stop[behind])
+            some = int(np.searchsorted(missed, _WINDOWS_AT_ONCE)) + 1
+            self._fold(table, behind[:some], window)
+            behind = behind[some:]
         return self._states[self._place[slots]]
 
     def _fold(self, table: CustomerTable, at: Int64Array, stop: int) -> None:

@@ -6,6 +6,7 @@ The sums that a customer's life had reached by then are the sums of today less w
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,12 +14,10 @@ from streamseg.compiled import compiled
 from streamseg.core.chains import END, Links
 from streamseg.core.features import FEATURES, Records, step_features
 from streamseg.core.rows import SUMMARY, add_sums
-from streamseg.core.running import LIFE, LIFE_FIELDS
+from streamseg.core.running import LIFE
 from streamseg.core.scores import Float32Array
 from streamseg.core.summaries import SummaryPool
 from streamseg.core.windows import Int64Array, WindowSpec
-
-_LASTS = ("last_ms", "last_outcome_ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +43,24 @@ def closed_windows(rows: Records, pool: SummaryPool, slots: Int64Array, start: i
         slots: (C,) distinct customers.
         start, stop: Closed windows, not before the anchor that older summaries were dropped for.
     """
-    return _closed_since(rows, pool, slots, np.full(len(slots), start), stop)
+    who, at, before = _find(rows, pool, slots, np.full(len(slots), start), stop)
+    return ClosedWindows(who, pool.records.take(at), before)
 
 
-def _closed_since(rows: Records, pool: SummaryPool, slots: Int64Array, start: Int64Array, stop: int) -> ClosedWindows:
-    """The same, from a first window of each customer's own, (C,), on."""
+def _find(
+    rows: Records, pool: SummaryPool, slots: Int64Array, start: Int64Array, stop: int
+) -> tuple[Int64Array, Int64Array, Records]:
+    """`who`, where in the pool each summary is, and `before`, as in `ClosedWindows`; (C,) `start` may differ."""
     before = np.empty(len(slots), LIFE)
-    for name in LIFE_FIELDS:
-        before[name] = rows[f"base_{name}" if name in _LASTS else name][slots]
     who, at = np.empty((2, int((stop - start).sum())), np.int64)
     chains = pool.chains
-    free = _look_back(slots, chains.newest, chains.older, pool.records, start, stop, who, at, before)
-    return ClosedWindows(who[free:], pool.records.take(at[free:]), before)
+    free = _look_back(rows, slots, chains.newest, chains.older, pool.records, start, stop, who, at, before)
+    return who[free:], at[free:], before
 
 
 @compiled
 def _look_back(
+    rows: Records,
     slots: Int64Array,
     newest: Links,
     older: Links,
@@ -74,6 +75,7 @@ def _look_back(
     free = len(found)
     for customer in range(len(slots) - 1, -1, -1):
         life, at = before[customer], newest[slots[customer]]
+        _begin(life, rows[slots[customer]])
         while at != END:
             own = summaries[at]
             if own.window < start[customer]:
@@ -86,6 +88,16 @@ def _look_back(
                     who[free], found[free] = customer, at
             at = older[at]
     return free
+
+
+@compiled
+def _begin(life: Any, customer: Any) -> None:
+    """A life as it is, but for the last times: those as they were before the oldest summary that is kept."""
+    life.first_ms, life.first_outcome_ms = customer.first_ms, customer.first_outcome_ms
+    life.last_ms, life.last_outcome_ms = customer.base_last_ms, customer.base_last_outcome_ms
+    life.touchpoints, life.outcome_days = customer.touchpoints, customer.outcome_days
+    life.active_days = customer.active_days
+    life.spend_micro, life.refund_micro = customer.spend_micro, customer.refund_micro
 
 
 def closed_features(
@@ -119,10 +131,10 @@ def missed_features(
     """
     windows = np.arange(start.min(initial=stop), stop)
     joined = np.searchsorted(start, windows, side="right")
-    closed = _closed_since(rows, pool, slots, start, stop)
+    who, at, before = _find(rows, pool, slots, start, stop)
     summary, life = np.zeros(joined.sum(), SUMMARY), np.empty(joined.sum(), LIFE)
     summary["window"] = np.repeat(windows, joined)
-    _lay_out(closed.who, closed.summary, closed.before, start, stop, np.cumsum(joined) - joined, summary, life)
+    _lay_out(who, at, pool.records, before, start, stop, np.cumsum(joined) - joined, summary, life)
     end_ms = spec.origin_ms + (summary["window"] + 1) * spec.length_ms
     # A row of features depends on its own inputs only, so all windows may be described in one call.
     return step_features(summary, life, end_ms, spec), joined
@@ -131,7 +143,8 @@ def missed_features(
 @compiled
 def _lay_out(
     who: Int64Array,
-    closed: Records,
+    found: Int64Array,
+    summaries: Records,
     before: Records,
     start: Int64Array,
     stop: int,
@@ -148,10 +161,11 @@ def _lay_out(
         past = before[customer]
         for window in range(start[customer], stop):
             at = first[window - start[0]] + customer
-            if row < len(who) and who[row] == customer and closed[row].window == window:
-                summary[at] = closed[row]
-                add_sums(past, closed[row], 1)
-                past.last_ms = max(past.last_ms, closed[row].last_ms)
-                past.last_outcome_ms = max(past.last_outcome_ms, closed[row].last_outcome_ms)
+            if row < len(who) and who[row] == customer and summaries[found[row]].window == window:
+                own = summaries[found[row]]
+                summary[at] = own
+                add_sums(past, own, 1)
+                past.last_ms = max(past.last_ms, own.last_ms)
+                past.last_outcome_ms = max(past.last_outcome_ms, own.last_outcome_ms)
                 row += 1
             life[at] = past

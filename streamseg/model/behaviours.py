@@ -1,13 +1,13 @@
 """Behaviours: kinds of customers by what is expected of them, each with an id, a name and a description that stay.
 
 Arrives: forecasts and touchpoint counts of the customers, and what the previous version says of them. Leaves: what the
-artefact freezes and the scorer measures distances to. Pure numpy, seeded.
+artefact freezes and the scorer measures distances to. Seeded.
 
 The axes are [log1p expected outcomes, P(buy), log1p expected spend], the first weighed most, since it is what the next
 purchases follow: on Online Retail and The Complete Journey, k = 6, equal weights explain .34 and .59 of the variance of
 log(1 + purchases), these weights .36 and .62. The network's embedding is left out: at a tenth and a quarter of the
 weight it gained nothing (ARI within .02, variance within .003), at full weight it cost .11 to .28 of the ARI, its
-distances would take a quarter of a scored tile's time, and a classical model has none.
+distances would take a quarter of a score's time, and a classical model has none.
 """
 
 from __future__ import annotations

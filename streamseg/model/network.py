@@ -200,7 +200,7 @@ def log_mean(forecast: Forecast, horizon_days: Tensor) -> Tensor:
 def log_none(forecast: Forecast, log_m: Tensor) -> Tensor:
     """log P(no outcome day) = log(pi + (1 - pi) (r / (r + m))^r), for m = exp(`log_m`)."""
     nothing = -torch.exp(forecast.log_shape) * functional.softplus(log_m - forecast.log_shape)
-    # -softplus(-x) is log(sigmoid(x)); torch's own logsigmoid is not vectorised and took a sixth of a tile.
+    # -softplus(-x) is log(sigmoid(x)); torch's own logsigmoid is not vectorised and took a sixth of a score.
     gone = -functional.softplus(-forecast.zero_logit)
     return torch.logaddexp(gone, nothing - functional.softplus(forecast.zero_logit))
 

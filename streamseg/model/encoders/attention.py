@@ -62,7 +62,7 @@ class Attention(Encoder):
         query = (newest @ self.w_query).unflatten(1, (HEADS, self.width))
         logits = query @ seen.transpose(1, 2) / math.sqrt(self.width) + self.lag_bias  # (N, HEADS, REACH)
         logits = torch.where(filled[:, None] > 0.0, logits, UNSEEN)
-        # Softmax written out: torch's own is not vectorised over so few, and took a third of a tile's time.
+        # Softmax written out: torch's own is not vectorised over so few, and took a third of the time.
         weight = torch.exp(logits - logits.detach().amax(dim=2, keepdim=True))
         found = (weight / weight.sum(dim=2, keepdim=True)) @ seen  # (N, HEADS, D)
         return torch.tanh(found.flatten(1) @ self.w_read + newest @ self.w_newest)
