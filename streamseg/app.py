@@ -99,7 +99,7 @@ def _inference(settings: Settings, health: Health, metrics: Metrics) -> type[Inf
     class Inference(InferenceWorker):
         def __init__(self, **options: Any) -> None:
             models = _model_feed(access, rules, health, metrics)
-            # One thread for all partitions: torch runs single-threaded, and the loop keeps its heartbeats meanwhile.
+            # One thread touches the pipelines of all partitions; the loop keeps its heartbeats meanwhile.
             scoring = ThreadPoolExecutor(max_workers=1, thread_name_prefix="scoring")
             decoding = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decoding")
             super().__init__(

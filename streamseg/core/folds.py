@@ -10,18 +10,17 @@ from dataclasses import fields
 
 import numpy as np
 
-from streamseg.core.columns import grown
+from streamseg.core.columns import grown, starts_of
 from streamseg.core.explain import Scored
+from streamseg.core.history import missed_features
 from streamseg.core.scores import Float32Array, Scorer, Scores
 from streamseg.core.steps import Steps
 from streamseg.core.summaries import NO_WINDOW
 from streamseg.core.table import CustomerTable
 from streamseg.core.windows import Int64Array
 
-_ROWS_AT_ONCE = 1_024
-"""Customers folded together: bounds the dense block of closed windows to some megabytes."""
-_FEW = 256
-"""Customers who catch up together, however far each is behind."""
+_WINDOWS_AT_ONCE = 4_096
+"""Folded in together, of however many customers: bounds what describes them to two megabytes."""
 _NONE = -1
 
 
@@ -74,8 +73,11 @@ class FoldCache:
         )
 
     def states(self, table: CustomerTable, slots: Int64Array, window: int) -> Float32Array:
-        """(N, S) each customer's state with all windows before `window` folded in, since its anchor."""
-        distinct = np.unique(slots)
+        """(N, S) each customer's state with all windows before `window` folded in, since its anchor.
+
+        The slots of one customer are adjacent.
+        """
+        distinct = slots[starts_of(slots)]
         at = self._places(distinct, len(table), window)
         start = np.maximum(table.spec.windows.anchor(window), table.first_window(distinct))
         stale = (self._start[at] != start) | (self._generation[at] != table.generation[distinct])
@@ -87,21 +89,18 @@ class FoldCache:
         self._generation[fresh] = table.generation[distinct[stale]]
         behind = at[self._stop[at] < window]
         behind = behind[np.argsort(self._stop[behind], kind="stable")]
-        # Many go by how far they are behind, 1, 2, 3 or 4, 5 to 8 … windows, so that few windows are described in vain;
-        # a few go together, so that few steps are taken.
-        reach = np.ceil(np.log2(window - self._stop[behind])) * (len(behind) > _FEW)
-        for group in np.split(behind, np.flatnonzero(np.diff(reach)) + 1):
-            for first in range(0, len(group), _ROWS_AT_ONCE):
-                self._fold(table, group[first : first + _ROWS_AT_ONCE], window)
+        while len(behind):
+            missed = np.cumsum(window - self._stop[behind])
+            some = int(np.searchsorted(missed, _WINDOWS_AT_ONCE)) + 1
+            self._fold(table, behind[:some], window)
+            behind = behind[some:]
         return self._states[self._place[slots]]
 
     def _fold(self, table: CustomerTable, at: Int64Array, stop: int) -> None:
         """Fold in what closed before window `stop`; who has the most to catch up with stands first."""
-        states, begin = self._states[at], self._stop[at]
-        for window, x in enumerate(table.closed_features(self._slot[at], int(begin[0]), stop), start=int(begin[0])):
-            joined = int(np.searchsorted(begin, window, side="right"))
-            states[:joined] = self.scorer.advance(states[:joined], x[:joined])
-        self._states[at] = states
+        slots, start = self._slot[at], self._stop[at]
+        x, joined = missed_features(table.rows, table.summaries, slots, start, stop, table.spec.windows)
+        self._states[at] = self.scorer.catch_up(self._states[at], x, joined)
         self._stop[at] = stop
 
     def _places(self, slots: Int64Array, customers: int, window: int) -> Int64Array:

@@ -12,6 +12,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from streamseg.core.windows import Int64Array
+
 Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
 
@@ -66,6 +68,19 @@ class Scorer(Protocol):
 
     def advance(self, state: Float32Array, x: Float32Array) -> Float32Array:
         """Fold one closed window into each state: (N, S), (N, F) -> (N, S). New array; the input is left as it is."""
+        ...
+
+    def catch_up(self, state: Float32Array, x: Float32Array, joined: Int64Array) -> Float32Array:
+        """Fold W closed windows into N states, as so many calls of `advance` would, and to the bit.
+
+        Args:
+            state: (N, S); who has more windows to be folded in stands before who has fewer.
+            x: (R, F) the windows from old to new: first those of the first of `joined`, then those of the second …
+            joined: (W,) how many states each window is folded into, the first ones; R in all, 0 to N, never falling.
+
+        Returns:
+            (N, S), a new array.
+        """
         ...
 
     def score(self, state: Float32Array, x: Float32Array) -> Scores:

@@ -1,7 +1,7 @@
 """From what the network says to what happened: the level of its counts and the honesty of its probabilities.
 
 Arrives: forecasts of instants after an origin that the weights have not seen, and their outcomes. Leaves: a
-`Calibration`, four numbers that stand in the artefact. Also says which origin is fit for that. Pure numpy.
+`Calibration`, four numbers that stand in the artefact. Also says which origin is fit for that.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from streamseg.compiled import compiled
 from streamseg.core.scores import Float64Array
 from streamseg.core.windows import DAY_MS
+from streamseg.elementary import exp, log
 from streamseg.model.forecaster import SURE, Forecasts
 
 LEVEL = (1.0 / 3.0, 3.0)
@@ -48,9 +50,9 @@ class Calibration:
 
     def probability(self, none: Float64Array) -> Float64Array:
         """(N,) raw P(none), strictly between 0 and 1 -> what is served."""
-        log_none = self.level * np.log(none)
-        logit = log_none - np.log(-np.expm1(log_none))
-        return np.clip(1.0 / (1.0 + np.exp(-(self.slope * logit + self.offset))), SURE, 1.0 - SURE)
+        served = np.empty(len(none))
+        _calibrate(none, self.level, self.slope, self.offset, served)
+        return served
 
     def apply(self, raw: Forecasts) -> Forecasts:
         """What is served for what the members say, element by element.
@@ -79,6 +81,14 @@ class Calibration:
             offset=TRUST * self.offset,
             value_level=self.value_level**TRUST,
         )
+
+
+@compiled
+def _calibrate(none: Float64Array, level: float, slope: float, offset: float, served: Float64Array) -> None:
+    for row in range(len(none)):
+        log_none = level * log(none[row])
+        logit = log_none - log(1.0 - exp(log_none))
+        served[row] = min(max(1.0 / (1.0 + exp(-(slope * logit + offset))), SURE), 1.0 - SURE)
 
 
 @dataclass(frozen=True, slots=True)

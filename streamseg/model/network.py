@@ -7,7 +7,6 @@ horizon. Knows neither customers nor time, and nothing of calibration.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -21,8 +20,6 @@ from streamseg.core.scores import Float32Array
 from streamseg.elementary import exp, log
 from streamseg.model.encoders import make, uniform
 
-TILE: Final = 256
-"""Most rows of a product that the worker takes. Batched floats depend on its shape (2e-7 between 1 and 4,096 rows)."""
 HEAD: Final = 48
 EMBEDDING: Final = 16
 CLIP: Final = 6.0
@@ -143,26 +140,6 @@ class Network(nn.Module):
         embedding = torch.tanh(features @ self.w_embedding + self.b_embedding)  # (N, E)
         return embedding @ self.w_out + z @ self.w_skip + self.b_out, embedding
 
-    def infer(self, state: Tensor, x: Tensor) -> Tensor:
-        """(P, S), (P, F) raw -> (P, S): `step` as the worker does it, tile by tile."""
-        z, after = self.standardise(x), torch.empty_like(state)
-        for tile in tiles_of(z):
-            self.encoder.infer(state[tile], z[tile], after[tile])
-        return after
-
-    def infer_heads(self, state: Tensor, x: Tensor) -> Tensor:
-        """(P, S), (P, F) raw -> (P, 6): `head` as the worker does it, without the types."""
-        z, out, after = self.standardise(x), torch.empty(len(x), 6), torch.empty_like(state[:TILE])
-        from_h, from_z = self.w_head.split((self.hidden, self.features))
-        w_out, w_skip, b_out = (weight[..., :6].contiguous() for weight in (self.w_out, self.w_skip, self.b_out))
-        for tile in tiles_of(z):
-            stepped = after[: len(z[tile])]
-            self.encoder.infer(state[tile], z[tile], stepped)
-            features = torch.addmm(self.b_head, self.encoder.read(stepped), from_h).addmm_(z[tile], from_z)
-            embedding = torch.addmm(self.b_embedding, functional.silu(features, inplace=True), self.w_embedding).tanh_()
-            torch.addmm(b_out, embedding, w_out, out=out[tile]).addmm_(z[tile], w_skip)
-        return out
-
     def closed_forms(self, out: Tensor) -> Forecast:
         """(N, 6 + T) raw outputs -> N forecasts; element by element, so the number of rows can't matter."""
         rate, decay, shape, zero, spend, spread = bounded(out[:, :6], self.low, self.high).unbind(dim=1)
@@ -188,12 +165,13 @@ class Network(nn.Module):
 def relative(x: Tensor) -> Tensor:
     """(..., F) raw -> (..., F): the logarithms of totals (`TOTALS`) become those of rates per `SETTLED_DAYS`."""
     y = torch.empty(x.shape, dtype=x.dtype)
-    _relate(x.contiguous().numpy().reshape(-1, x.shape[-1]), y.numpy().reshape(-1, x.shape[-1]))
+    relate(x.contiguous().numpy().reshape(-1, x.shape[-1]), y.numpy().reshape(-1, x.shape[-1]))
     return y
 
 
 @compiled
-def _relate(x: Float32Array, y: Float32Array) -> None:
+def relate(x: Float32Array, y: Float32Array) -> None:
+    """(N, F) -> (N, F) in `y`: `relative`, for compiled loops."""
     for row in range(x.shape[0]):
         for column in range(x.shape[1]):
             y[row, column] = x[row, column]
@@ -201,11 +179,6 @@ def _relate(x: Float32Array, y: Float32Array) -> None:
         for column in TOTALS:
             total = exp(min(max(x[row, column], 0.0), LOG_LARGEST)) - 1.0
             y[row, column] = log(1.0 + total * (SETTLED_DAYS / settled))
-
-
-def tiles_of(rows: Tensor) -> Iterator[slice]:
-    """Of (P, …) rows, the last one may be shorter."""
-    return (slice(start, start + TILE) for start in range(0, len(rows), TILE))
 
 
 def bounded(raw: Tensor, low: Tensor, high: Tensor) -> Tensor:
@@ -227,7 +200,7 @@ def log_mean(forecast: Forecast, horizon_days: Tensor) -> Tensor:
 def log_none(forecast: Forecast, log_m: Tensor) -> Tensor:
     """log P(no outcome day) = log(pi + (1 - pi) (r / (r + m))^r), for m = exp(`log_m`)."""
     nothing = -torch.exp(forecast.log_shape) * functional.softplus(log_m - forecast.log_shape)
-    # -softplus(-x) is log(sigmoid(x)); torch's own logsigmoid is not vectorised and took a sixth of a tile.
+    # -softplus(-x) is log(sigmoid(x)); torch's own logsigmoid is not vectorised and took a sixth of a score.
     gone = -functional.softplus(-forecast.zero_logit)
     return torch.logaddexp(gone, nothing - functional.softplus(forecast.zero_logit))
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from streamseg.core.scores import Float32Array, Float64Array, Scores
 from streamseg.core.spec import CoreSpec
+from streamseg.core.windows import Int64Array
 from streamseg.datasets import jsonl
 from streamseg.datasets.jsonl import FileRecord
 from streamseg.kafka.partitioner import partition_of
@@ -72,9 +73,9 @@ class WatchedScorer(ModelScorer):
         self.score_rows: list[int] = []
         self.advance_rows: list[int] = []
 
-    def advance(self, state: Float32Array, x: Float32Array) -> Float32Array:
-        self.advance_rows.append(len(x))
-        return super().advance(state, x)
+    def catch_up(self, state: Float32Array, x: Float32Array, joined: Int64Array) -> Float32Array:
+        self.advance_rows.extend(joined.tolist())
+        return super().catch_up(state, x, joined)
 
     def score(self, state: Float32Array, x: Float32Array) -> Scores:
         self.score_rows.append(len(x))

@@ -11,10 +11,11 @@ import numpy as np
 
 from streamseg.core.features import FEATURES
 from streamseg.core.scores import Float32Array, Float64Array, Scores
+from tests.oracle.stepwise import Stepwise
 
 
 @dataclass(slots=True)
-class DialScorer:
+class DialScorer(Stepwise):
     """A `Scorer` whose answer is set by hand."""
 
     churn: float = 0.1

@@ -12,6 +12,7 @@ import numpy as np
 
 from streamseg.core.features import COLUMN, FEATURES
 from streamseg.core.scores import Float32Array, Float64Array, Scores
+from tests.oracle.stepwise import Stepwise
 
 CENTRES = ((0.1, 0.0), (0.6, 0.2), (0.3, 0.8))
 """(activity trace, purchase trace) of the behaviours."""
@@ -20,7 +21,7 @@ WEIGHTS = 1.0 / np.arange(3, 3 + len(FEATURES), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
-class FakeScorer:
+class FakeScorer(Stepwise):
     """A `Scorer` for tests; two of different `shift` are two models of the same kind."""
 
     version: str = "fake-a"

@@ -1,4 +1,4 @@
-"""With real models behind the decisions, all of this holds to the last bit, too: their tiles hide the batch.
+"""With real models behind the decisions, all of this holds to the last bit, too.
 
 One network, several, a blend with a classical model, and that one alone, which has no state to fold.
 """

@@ -1,13 +1,15 @@
-"""exp and log of compiled loops are those of the C library, but for the last digit."""
+"""exp and log of compiled loops are those of the C library, but for the last digit; tanh and sigmoid are float32."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamseg.elementary import exp, log
+from streamseg.elementary import exp, log, sigmoid, tanh
 
 ULPS = 2 * 2.0**-52
 
@@ -22,6 +24,18 @@ def test_exp_is_within_two_units_in_the_last_place(x: float) -> None:
 @given(x=st.floats(1e-300, 1e300))
 def test_log_is_within_two_units_in_the_last_place(x: float) -> None:
     assert log(x) == pytest.approx(float(np.log(x)), rel=ULPS, abs=1e-300)
+
+
+@settings(deadline=None)
+@given(x=st.floats(-100.0, 100.0, width=32))
+def test_tanh_and_sigmoid_are_within_a_few_units_of_a_float32(x: float) -> None:
+    assert tanh(np.float32(x)) == pytest.approx(float(np.tanh(x)), abs=5e-7)
+    assert sigmoid(np.float32(x)) == pytest.approx(float(1.0 / (1.0 + np.exp(-x))), abs=3e-7)
+
+
+@pytest.mark.parametrize("function", [exp, tanh, sigmoid])
+def test_what_is_no_number_is_none_afterwards(function: Callable[[np.float32], float]) -> None:
+    assert np.isnan(function(np.float32(np.nan)))
 
 
 @pytest.mark.parametrize(("x", "end"), [(-1e9, -708.0), (1e9, 708.0), (-np.inf, -708.0), (np.inf, 708.0)])

@@ -15,9 +15,11 @@ from typing import Final
 import numpy as np
 from scipy.special import gammaln
 
+from streamseg.compiled import compiled
 from streamseg.core.columns import ranks, starts_of
 from streamseg.core.scores import Float64Array
 from streamseg.core.windows import Int64Array
+from streamseg.elementary import log
 from streamseg.model.classical.maximise import Range, maximise
 from streamseg.model.outcomes import Outcomes
 
@@ -65,12 +67,8 @@ class DaySpend:
         >>> usual.expect(np.array([0.0, 1.0, 1.0, 4.0]), np.array([0.0, 10.0, 400.0, 400.0])).round()
         array([114.,  72., 186., 255.])
         """
-        table = _table(self)
-        at = (np.log(np.maximum(mean_spend / self.level, 1e-9)) / _REACH + 1.0) * (_CELLS / 2)
-        at = np.clip(at, 0.0, _CELLS - 1e-9)
-        left = at.astype(np.int64)
-        right, row = at - left, np.minimum(days, _MOST_DAYS).astype(np.int64)
-        found: Float64Array = (1.0 - right) * table[row, left] + right * table[row, left + 1]
+        found = np.empty(len(days))
+        _look_up(days, mean_spend, self.level, _table(self), found)
         return found
 
     def customers(self, count: int) -> tuple[Float64Array, Float64Array]:
@@ -132,3 +130,15 @@ def _log_t(distance: Float64Array, scale: float, freedom: float) -> Float64Array
     constant = gammaln((freedom + 1) / 2) - gammaln(freedom / 2) - 0.5 * np.log(freedom * np.pi) - np.log(scale)
     density: Float64Array = constant - (freedom + 1) / 2 * np.log1p(np.square(distance / scale) / freedom)
     return density
+
+
+@compiled
+def _look_up(
+    days: Float64Array, mean_spend: Float64Array, level: float, table: Float64Array, found: Float64Array
+) -> None:
+    for row in range(len(found)):
+        at = (log(max(mean_spend[row] / level, 1e-9)) / _REACH + 1.0) * (_CELLS / 2)
+        at = min(max(at, 0.0), _CELLS - 1e-9)
+        left, seen = int(at), int(min(days[row], _MOST_DAYS))
+        right = at - left
+        found[row] = (1.0 - right) * table[seen, left] + right * table[seen, left + 1]

@@ -66,9 +66,14 @@ class Classical:
 
     def expect(self, past: Past, horizon_days: float) -> Forecasts:
         """The same of N pasts, wherever they were read."""
-        none, count = self.counts.forecast(past, horizon_days)
+        none, count = self.counted(past, horizon_days)
         spend = self.spend.mean(past.spend_days, past.mean_spend)
-        return Forecasts(np.clip(none, SURE, 1.0 - SURE), count, count * spend * discount(horizon_days))
+        return Forecasts(none, count, count * spend * discount(horizon_days))
+
+    def counted(self, past: Past, horizon_days: float) -> tuple[Float64Array, Float64Array]:
+        """(N,) each: P(none), strictly between 0 and 1, and expected outcome days, without what is spent on them."""
+        none, count = self.counts.forecast(past, horizon_days)
+        return np.clip(none, SURE, 1.0 - SURE), count
 
     def square_of_value(self, past: Past, found: Forecasts) -> Float64Array:
         """(N,) expected square of the spend of which `found.value` is the mean.

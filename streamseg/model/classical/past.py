@@ -11,10 +11,17 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from streamseg.compiled import compiled
 from streamseg.core.features import COLUMN
 from streamseg.core.scores import Float32Array, Float64Array
 from streamseg.core.windows import DAY_MS, Int64Array
+from streamseg.elementary import exp
 from streamseg.model.history import History
+
+_DAYS, _AGE, _RECENCY, _NEVER, _SPEND = (
+    COLUMN[name]
+    for name in ("outcome_days", "outcome_age_days", "outcome_recency_days", "never_outcome", "spend_per_outcome_day")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +70,19 @@ def past_of(history: History, customer: Int64Array, instant_ms: Int64Array) -> P
 
 def past_from_features(x: Float32Array) -> Past:
     """Read the same off (N, F) input rows, all that a scorer sees; to five digits, for the rows are float32."""
-    days = np.rint(_raw(x, "outcome_days"))
-    ever = x[:, COLUMN["never_outcome"]] < 0.5
-    age_days = _raw(x, "outcome_age_days")
-    last_days = np.clip(age_days - _raw(x, "outcome_recency_days"), 0.0, age_days)
-    return Past(
-        repeats=np.maximum(days - 1.0, 0.0),
-        last_days=np.where(days > 1, last_days, 0.0),
-        age_days=age_days,
-        ever=ever,
-        mean_spend=np.where(ever, _raw(x, "spend_per_outcome_day"), 0.0),
-    )
+    told, ever = np.empty((4, len(x))), np.empty(len(x), np.bool_)
+    _read(x, told, ever)
+    repeats, last_days, age_days, mean_spend = told
+    return Past(repeats, last_days, age_days, ever, mean_spend)
 
 
-def _raw(x: Float32Array, name: str) -> Float64Array:
-    return np.expm1(x[:, COLUMN[name]].astype(np.float64))
+@compiled
+def _read(x: Float32Array, told: Float64Array, ever: NDArray[np.bool_]) -> None:
+    for row in range(len(x)):
+        days = np.floor(exp(x[row, _DAYS]) - 0.5)  # of e^d - 1, to the nearest
+        age_days, since_days = exp(x[row, _AGE]) - 1.0, exp(x[row, _RECENCY]) - 1.0
+        ever[row] = x[row, _NEVER] < 0.5
+        told[0, row] = max(days - 1.0, 0.0)
+        told[1, row] = min(max(age_days - since_days, 0.0), age_days) if days > 1.0 else 0.0
+        told[2, row] = age_days
+        told[3, row] = exp(x[row, _SPEND]) - 1.0 if ever[row] else 0.0

@@ -51,6 +51,7 @@ def cell(place: Place) -> float:
     sizes = facts.score_rows + facts.advance_rows
     x = torch.randn(max(sizes), len(FEATURES))
     state = torch.zeros(max(sizes), network.state_size)
+    torch.set_num_threads(1)
     with torch.inference_mode():
         network.step(state, network.project(x))
         since = time.perf_counter()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import orjson
@@ -41,7 +42,7 @@ def records() -> Iterator[FileRecord]:
 def test_a_peer_reads_and_scores_what_the_worker_does(kind: type[TorchModel] | type[NumpyModel]) -> None:
     blend = a_blend("lstm")
     blend.networks[0].scale_by(torch.from_numpy(some_rows(200, 0)[1]))
-    scorer = scorer_of(blend, CALIBRATION)
+    scorer = scorer_of(replace(blend), CALIBRATION)  # a blend serves the weights of when it was made
     table, folds, model = CustomerTable(CoreSpec(gate_touchpoints=0, gate_age_days=0)), FoldCache(scorer), kind(scorer)
     kept: dict[bytes, Kept] = {}
     risks, scored = [], []

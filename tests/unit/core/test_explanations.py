@@ -23,6 +23,7 @@ from streamseg.core.table import CustomerTable
 from streamseg.core.words import facts_of, feature_words, outcome_word, touchpoint_words, when
 from streamseg.wire.outputs import Direction, Reason
 from streamseg.wire.vocabulary import TYPE_CODES
+from tests.oracle.stepwise import Stepwise
 from tests.unit.model.simulated import DAY_MS, START_MS, a_batch
 
 SPEC = CoreSpec(gate_touchpoints=1, gate_age_days=0)
@@ -31,7 +32,7 @@ Told = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class LinearScorer:
+class LinearScorer(Stepwise):
     """A classical model: no state, and a risk that is a weighted sum of the features of the running window."""
 
     weights: Float64Array

@@ -172,3 +172,33 @@ def test_every_encoder_learns_to_remember_a_purchase_of_eight_windows_ago(name: 
             weight.grad = gradient
         adam.step()
     assert loss().item() < 0.1
+
+
+@every_encoder
+@pytest.mark.parametrize("hidden", [4, 64])
+def test_what_is_served_is_what_was_learnt(name: str, hidden: int) -> None:
+    encoder, z = make(name, features=5, hidden=hidden, random=seeded()), windows(20, rows=70)
+    for weight in encoder.parameters():  # biases, too
+        weight.data += torch.from_numpy(seeded(2).normal(0.0, 0.1, weight.shape).astype(np.float32))
+    state, served = np.zeros((70, encoder.state_size), np.float32), encoder.served()
+    served.fold(state, z.reshape(-1, 5).numpy(), np.full(20, 70))
+    with torch.inference_mode():
+        expected = folded(encoder, z)
+        assert state == pytest.approx(expected.numpy(), abs=3e-6)
+        assert served.read(state) == pytest.approx(encoder.read(expected).numpy(), abs=3e-6)
+
+
+@every_encoder
+def test_each_state_is_given_its_own_windows_whoever_joins_when(name: str) -> None:
+    encoder = make(name, features=5, hidden=6, random=seeded())
+    served, z = encoder.served(), windows(3).numpy()
+    joined = np.array([2, 2, 7])
+    start = seeded(5).uniform(-1.0, 1.0, (7, encoder.state_size)).astype(np.float32)
+    state = start.copy()
+    served.fold(state, np.concatenate([window[:rows] for window, rows in zip(z, joined, strict=True)]), joined)
+    for row in range(7):
+        alone = start[row : row + 1].copy()
+        for window in z[joined > row]:
+            served.fold(alone, window[row : row + 1].copy(), np.array([1]))
+        assert state[row].tobytes() == alone[0].tobytes()
+        assert served.read(state)[row].tobytes() == served.read(alone)[0].tobytes()

@@ -9,7 +9,6 @@ import threading
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -78,24 +77,36 @@ def test_no_rows_give_no_scores(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BLENDS)
+def test_catching_up_is_one_window_after_the_other_to_the_bit(name: str) -> None:
+    scorer = scorer_of(BLENDS[name])
+    state, _ = some_rows(70, scorer.state_size)
+    joined = np.array([3, 3, 49, 70])
+    x = some_rows(int(joined.sum()), scorer.state_size, seed=1)[1]
+    stepped = state.copy()
+    for window in np.split(x, np.cumsum(joined)[:-1]):
+        stepped[: len(window)] = scorer.advance(stepped[: len(window)], window)
+    assert np.array_equal(scorer.catch_up(state, x, joined), stepped)
+
+
+@pytest.mark.parametrize("name", BLENDS)
 def test_inputs_are_left_as_they_are(name: str) -> None:
     scorer = scorer_of(BLENDS[name])
     state, x = some_rows(5, scorer.state_size)
     copies = state.copy(), x.copy()
     scorer.advance(state, x)
+    scorer.catch_up(state, x, np.array([5]))
     scorer.score(state, x)
     assert np.array_equal(state, copies[0])
     assert np.array_equal(x, copies[1])
 
 
-def test_another_thread_gets_the_same_bits_and_no_gradients() -> None:
+def test_another_thread_gets_the_same_bits() -> None:
     scorer = scorer_of(BLENDS["shared"])
     rows = some_rows(40, scorer.state_size)
     found: list[Float64Array] = []
 
     def work() -> None:
         found.append(columns(scorer.score(*rows)))
-        assert torch.is_grad_enabled()  # the switch is inside the call, and not left behind
 
     thread = threading.Thread(target=work)
     thread.start()

@@ -12,11 +12,12 @@ from streamseg.core.scores import Float32Array, Float64Array, Scores
 from streamseg.core.spec import CoreSpec
 from streamseg.model.history import History, collect
 from streamseg.model.shadow import Watched, watch
+from tests.oracle.stepwise import Stepwise
 from tests.unit.model.simulated import some_shoppers
 
 
 @dataclass(frozen=True)
-class Constant:
+class Constant(Stepwise):
     """A scorer that says the same of everybody."""
 
     churn: float
