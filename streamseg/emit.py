@@ -140,9 +140,10 @@ class Emitter:
         said["is_reconciled"] = kind == _STEP_KINDS.index("reconcile")
         said["segment"] = self._segment(verdicts["stage"], verdicts["behaviour"])
         said["previous"] = self._segment(verdicts["previous_stage"], verdicts["previous_behaviour"])
-        said["event_ms"] = verdicts["instant_ms"]
-        said["processed_ms"] = verdicts["instant_ms"] if self.now_ms is None else self.now_ms
-        said["valid_ms"] = verdicts["instant_ms"] + self.policy.profile_ttl_days * DAY_MS
+        said["time_ms"] = verdicts["instant_ms"][:, None]
+        if self.now_ms is not None:
+            said["time_ms"][:, 1] = self.now_ms
+        said["time_ms"][:, 2] += self.policy.profile_ttl_days * DAY_MS
         return said
 
     def _segment(self, stage: Int64Array, behaviour: Int64Array) -> Int64Array:
@@ -164,7 +165,7 @@ class Emitter:
             row += len(some.verdicts)
         by_model = np.flatnonzero(said["is_reconciled"] & (said["becomes"] != STAYS))
         new = np.zeros(len(by_model), REASON)
-        new["name"], new["from_ms"], new["until_ms"] = _BY_MODEL, WHOLE_LIFE_MS, WHOLE_LIFE_MS
+        new["name"], new["span_ms"] = _BY_MODEL, WHOLE_LIFE_MS
         new["raises"] = verdicts["stage"][by_model] > verdicts["previous_stage"][by_model]
         said["first_reason"][by_model] = size + np.arange(len(new))
         said["last_reason"][by_model] = size + np.arange(len(new)) + 1
@@ -213,5 +214,5 @@ def _columns(reasons: Reasons) -> NDArray[Any]:
     told = np.empty(len(reasons.words), REASON)
     told["name"], told["contribution"] = reasons.ground, reasons.contribution
     told["raises"] = ~np.signbit(reasons.contribution)
-    told["from_ms"], told["until_ms"] = reasons.from_ms, reasons.until_ms
+    told["span_ms"][:, 0], told["span_ms"][:, 1] = reasons.from_ms, reasons.until_ms
     return told

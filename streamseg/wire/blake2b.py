@@ -16,8 +16,8 @@ from streamseg.wire.spans import UInt8Array
 UInt64Array = NDArray[np.uint64]
 
 BLOCK_BYTES: Final = 128
-DIGEST_WORDS: Final = 8
-"""Of the longest digest: 64 bytes."""
+CHAIN_WORDS: Final = 8 + 16
+"""The longest digest, and one block."""
 
 _IV: Final = np.array(
     [
@@ -52,36 +52,39 @@ def blake2b(message: UInt8Array, size: int, digest_bytes: int, chain: UInt64Arra
     Args:
         message: `size` bytes rounded up to whole blocks, at least one.
         digest_bytes: 1 to 64; another length is another hash.
-        chain: (DIGEST_WORDS,) the digest comes out in front, little-endian.
+        chain: (CHAIN_WORDS,) the digest comes out in front, little-endian; what follows is scratch.
     """
     blocks = max((size + BLOCK_BYTES - 1) // BLOCK_BYTES, 1)
     for place in range(size, blocks * BLOCK_BYTES):
         message[place] = 0
-    for word in range(DIGEST_WORDS):
+    for word in range(8):
         chain[word] = _IV[word]
     chain[0] ^= np.uint64(0x01010000 ^ digest_bytes)
-    for block in range(blocks - 1):
-        _compress(message, block * BLOCK_BYTES, np.uint64((block + 1) * BLOCK_BYTES), False, chain)
-    _compress(message, (blocks - 1) * BLOCK_BYTES, np.uint64(size), True, chain)
+    for block in range(blocks):
+        counted = np.uint64(min((block + 1) * BLOCK_BYTES, size))
+        _compress(message, block * BLOCK_BYTES, counted, block == blocks - 1, chain)
 
 
 @compiled
 def _compress(message: UInt8Array, at: int, counted: np.uint64, is_last: bool, h: UInt64Array) -> None:
+    m = h[8:]
     # Sixteen names and not an array: so the work stays in registers.
     v0, v1, v2, v3, v4, v5, v6, v7 = h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7]
     v8, v9, v10, v11 = _IV[0], _IV[1], _IV[2], _IV[3]
     v12, v13, v14, v15 = _IV[4] ^ counted, _IV[5], _IV[6], _IV[7]
     if is_last:
         v14 = ~v14
+    for place in range(16):
+        m[place] = _word(message, at + 8 * place)
     for s in range(12):
-        v0, v4, v8, v12 = _mix(v0, v4, v8, v12, _word(message, at, s, 0), _word(message, at, s, 1))
-        v1, v5, v9, v13 = _mix(v1, v5, v9, v13, _word(message, at, s, 2), _word(message, at, s, 3))
-        v2, v6, v10, v14 = _mix(v2, v6, v10, v14, _word(message, at, s, 4), _word(message, at, s, 5))
-        v3, v7, v11, v15 = _mix(v3, v7, v11, v15, _word(message, at, s, 6), _word(message, at, s, 7))
-        v0, v5, v10, v15 = _mix(v0, v5, v10, v15, _word(message, at, s, 8), _word(message, at, s, 9))
-        v1, v6, v11, v12 = _mix(v1, v6, v11, v12, _word(message, at, s, 10), _word(message, at, s, 11))
-        v2, v7, v8, v13 = _mix(v2, v7, v8, v13, _word(message, at, s, 12), _word(message, at, s, 13))
-        v3, v4, v9, v14 = _mix(v3, v4, v9, v14, _word(message, at, s, 14), _word(message, at, s, 15))
+        v0, v4, v8, v12 = _mix(v0, v4, v8, v12, m[_SIGMA[s, 0]], m[_SIGMA[s, 1]])
+        v1, v5, v9, v13 = _mix(v1, v5, v9, v13, m[_SIGMA[s, 2]], m[_SIGMA[s, 3]])
+        v2, v6, v10, v14 = _mix(v2, v6, v10, v14, m[_SIGMA[s, 4]], m[_SIGMA[s, 5]])
+        v3, v7, v11, v15 = _mix(v3, v7, v11, v15, m[_SIGMA[s, 6]], m[_SIGMA[s, 7]])
+        v0, v5, v10, v15 = _mix(v0, v5, v10, v15, m[_SIGMA[s, 8]], m[_SIGMA[s, 9]])
+        v1, v6, v11, v12 = _mix(v1, v6, v11, v12, m[_SIGMA[s, 10]], m[_SIGMA[s, 11]])
+        v2, v7, v8, v13 = _mix(v2, v7, v8, v13, m[_SIGMA[s, 12]], m[_SIGMA[s, 13]])
+        v3, v4, v9, v14 = _mix(v3, v4, v9, v14, m[_SIGMA[s, 14]], m[_SIGMA[s, 15]])
     h[0] ^= v0 ^ v8
     h[1] ^= v1 ^ v9
     h[2] ^= v2 ^ v10
@@ -112,10 +115,9 @@ def _rotated(word: np.uint64, bits: np.uint64) -> np.uint64:
 
 
 @compiled
-def _word(message: UInt8Array, at: int, step: int, place: int) -> np.uint64:
-    """A word of the block, little-endian, in the order of this step."""
-    first = np.uint64(at) + _SIGMA[np.uint64(step), np.uint64(place)] * np.uint64(8)
+def _word(message: UInt8Array, at: int) -> np.uint64:
+    """Eight bytes as a little-endian number."""
     word = np.uint64(0)
     for byte in range(8):
-        word |= np.uint64(message[first + np.uint64(byte)]) << np.uint64(8 * byte)
+        word |= np.uint64(message[np.uint64(at + byte)]) << np.uint64(8 * byte)
     return word

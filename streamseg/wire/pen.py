@@ -20,6 +20,9 @@ LARGEST: Final = 1e15
 _MICRO: Final = 1_000_000
 _DAY_MS: Final = 86_400_000
 _QUOTE, _BACKSLASH, _MINUS, _POINT, _0 = b'"\\-.0'
+_TIME: Final = b'"0000-00-00T00:00:00.000Z"'
+_PARTS_AT: Final = (1, 6, 9, 12, 15, 18, 21)
+_PARTS_DIGITS: Final = (4, 2, 2, 2, 2, 2, 3)
 _HEX: Final = b"0123456789abcdef"
 _SHORT: Final = b"btn_fr"
 """The letters that stand for the characters 8 to 13 behind a backslash; 11 has none."""
@@ -109,23 +112,20 @@ def put_time(out: UInt8Array, at: int, time_ms: int) -> int:
     march = (5 * of_year + 2) // 153
     month = march + 3 if march < 10 else march - 9
     year += 400 * era + (month <= 2)
-    out[at] = _QUOTE
-    at = _put_before(out, at + 1, year, 4, b"-")
-    at = _put_before(out, at, month, 2, b"-")
-    at = _put_before(out, at, of_year - (153 * march + 2) // 5 + 1, 2, b"T")
-    at = _put_before(out, at, ms // 3_600_000, 2, b":")
-    at = _put_before(out, at, ms // 60_000 % 60, 2, b":")
-    at = _put_before(out, at, ms // 1_000 % 60, 2, b".")
-    at = _put_before(out, at, ms % 1_000, 3, b"Z")
-    out[at] = _QUOTE
-    return at + 1
-
-
-@compiled
-def _put_before(out: UInt8Array, at: int, number: int, digits: int, sign: bytes) -> int:
-    at = put_digits(out, at, number, digits)
-    out[at] = sign[0]
-    return at + 1
+    parts = (
+        year,
+        month,
+        of_year - (153 * march + 2) // 5 + 1,
+        ms // 3_600_000,
+        ms // 60_000 % 60,
+        ms // 1_000 % 60,
+        ms % 1_000,
+    )
+    for place in range(len(_TIME)):
+        out[at + place] = _TIME[place]
+    for part in range(len(parts)):
+        put_digits(out, at + _PARTS_AT[part], parts[part], _PARTS_DIGITS[part])
+    return at + len(_TIME)
 
 
 @compiled

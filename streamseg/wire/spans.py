@@ -31,4 +31,5 @@ def joined(parts: Sequence[bytes]) -> Spans:
     """
     size = np.fromiter(map(len, parts), np.int64, len(parts))
     stop = np.cumsum(size + 1) - 1
-    return Spans(np.frombuffer(b"\0".join([*parts, b""]), np.uint8), stop - size, stop)
+    # A bytearray, since numba compiles anew for an array that can't be written.
+    return Spans(np.frombuffer(bytearray(b"\0").join([*parts, b""]), np.uint8), stop - size, stop)

@@ -14,7 +14,7 @@ import orjson
 from numpy.typing import NDArray
 
 from streamseg.compiled import compiled
-from streamseg.wire.blake2b import BLOCK_BYTES, DIGEST_WORDS, UInt64Array, blake2b
+from streamseg.wire.blake2b import BLOCK_BYTES, CHAIN_WORDS, UInt64Array, blake2b
 from streamseg.wire.ids import HOLDOUT, ID_BYTES
 from streamseg.wire.outputs import CustomerProfile, Decision, Reason
 from streamseg.wire.pen import put_hex, put_number, put_string, put_time, put_word
@@ -36,9 +36,7 @@ SAID: Final = np.dtype(
         ("segment", "i8"),  # index in the names of segments; 0 = none
         ("previous", "i8"),
         ("forecast", "f8", (5,)),  # as a profile has it from churn_probability on; each below `pen.LARGEST`
-        ("event_ms", "i8"),
-        ("processed_ms", "i8"),
-        ("valid_ms", "i8"),
+        ("time_ms", "i8", (3,)),  # of the event, of the decision, and until when it is valid
         ("first_reason", "i8"),  # its reasons are first_reason ... last_reason - 1
         ("last_reason", "i8"),
     ]
@@ -49,20 +47,50 @@ REASON: Final = np.dtype(
         ("name", "i8"),  # index in the names of reasons
         ("raises", "i8"),  # 1 = the churn risk, 0 = lowers it
         ("contribution", "f8"),
-        ("from_ms", "i8"),  # -1 = about the whole life
-        ("until_ms", "i8"),
+        ("span_ms", "i8", (2,)),  # from and until; -1 = about the whole life
     ]
 )
 LEFT: Final = np.dtype([("kind", "i8"), ("said", "i8"), ("start", "i8"), ("stop", "i8")])
 """One record: its kind, the decision that it comes of, and where its value stands; start -1 is a tombstone."""
 
+_MEMBERS: Final = (*Decision._fields, *Reason._fields, *CustomerProfile._fields)
+_DECISION, _REASON, _PROFILE, _END = np.cumsum(
+    [0, len(Decision._fields), len(Reason._fields), len(CustomerProfile._fields)]
+).tolist()
+"""Where the members of each begin, in the words and in `_VALUES`."""
 # Words by their place: the names of members as declared, then what else is said (see `terms`).
-_DECISION: Final = 0
-_REASON: Final = len(Decision._fields)
-_PROFILE: Final = _REASON + len(Reason._fields)
-_NULL: Final = _PROFILE + len(CustomerProfile._fields)
+_NULL: Final = _END
 _FALSE, _LOWERS, _HORIZON, _THRESHOLD, _MODEL, _ORIGIN, _KIND = (_NULL + place for place in (1, 3, 5, 6, 7, 8, 10))
 _SEGMENT: Final = _KIND + len(KINDS)
+# What stands behind a member's name: a word, or (by tens, since some are several in a row) something of its own.
+_KIND_WORD, _SEGMENT_WORD, _PREVIOUS_WORD, _HORIZON_WORD, _THRESHOLD_WORD = range(5)
+_MODEL_WORD, _ORIGIN_WORD, _HOLDOUT_WORD, _NAME_WORD, _DIRECTION_WORD = range(5, 10)
+_AN_ID, _A_CUSTOMER, _REASONS, _PHRASE, _A_CONTRIBUTION, _A_TIME, _A_SPAN, _A_FORECAST = range(10, 90, 10)
+_VALUE_OF: Final = {
+    "event_id": _AN_ID,
+    "kind": _KIND_WORD,
+    "customer_id": _A_CUSTOMER,
+    "segment": _SEGMENT_WORD,
+    "previous_segment": _PREVIOUS_WORD,
+    "score": _A_FORECAST,
+    "threshold": _THRESHOLD_WORD,
+    "horizon_days": _HORIZON_WORD,
+    "reasons": _REASONS,
+    "model_version": _MODEL_WORD,
+    "event_time": _A_TIME,
+    "processed_time": _A_TIME + 1,
+    "valid_until": _A_TIME + 2,
+    "origin": _ORIGIN_WORD,
+    "holdout": _HOLDOUT_WORD,
+    **{name: _A_FORECAST + place for place, name in enumerate(CustomerProfile._fields[3:8])},
+    "name": _NAME_WORD,
+    "direction": _DIRECTION_WORD,
+    "contribution": _A_CONTRIBUTION,
+    "words": _PHRASE,
+    "from_time": _A_SPAN,
+    "until_time": _A_SPAN + 1,
+}
+_VALUES: Final = np.array([_VALUE_OF[name] for name in _MEMBERS])
 _WHOLE_LIFE_MS: Final = -1
 _VALUES_BYTES: Final = 400
 """More than all numbers, times and signs of a record take."""
@@ -94,7 +122,7 @@ def terms(
     holdout_percent: int,
 ) -> Terms:
     """Spell what all records of a batch share; `segments` and `reasons` are names by their index, segments from 1."""
-    members = [*_members(Decision._fields), *_members(Reason._fields), *_members(CustomerProfile._fields)]
+    members = [name for declared in (Decision, Reason, CustomerProfile) for name in _members(declared._fields)]
     said = (None, False, True, "lowers", "raises", horizon_days, threshold, model, origin, "reconcile")
     words = [*members, *map(orjson.dumps, (*said, *KINDS, None, *segments, *reasons))]
     return Terms(joined(words), _SEGMENT + 1 + len(segments), np.frombuffer(run.encode(), np.uint8), holdout_percent)
@@ -139,7 +167,7 @@ def write(given: Given) -> tuple[UInt8Array, NDArray[Any]]:
     out, left = np.empty(int(most), np.uint8), np.empty(int(decisions.sum()) + len(said), LEFT)
     longest = int((key_bytes + cause_bytes).max(initial=0)) + len(given.terms.run) + _LENGTHS_BYTES
     message = np.zeros(-(-longest // BLOCK_BYTES) * BLOCK_BYTES, np.uint8)
-    size = _write(given, message, np.zeros(DIGEST_WORDS, np.uint64), out, left)
+    size = _write(given, message, np.zeros(CHAIN_WORDS, np.uint64), out, left)
     return out[:size].copy(), left
 
 
@@ -149,7 +177,8 @@ def _write(given: Given, message: UInt8Array, chain: UInt64Array, out: UInt8Arra
     digest = chain.view(np.uint8)
     for row in range(len(given.said)):
         one = given.said[row]
-        is_held_out = _is_held_out(given, row, message, chain)
+        _draw(given, row, message, chain)
+        is_held_out = chain[0] % np.uint64(100) < np.uint64(given.terms.holdout_percent)
         for kind in (one.becomes, ALERT if one.is_alert else STAYS, PROFILE):
             if kind == STAYS:
                 continue
@@ -160,90 +189,82 @@ def _write(given: Given, message: UInt8Array, chain: UInt64Array, out: UInt8Arra
                 record.start = record.stop = -1
                 continue
             _identify(given, row, kind, message, chain)
-            if kind == PROFILE:
-                at = _profile(given, row, is_held_out, digest, out, at)
-            else:
-                at = _decision(given, row, kind, is_held_out, digest, out, at)
+            at = _record(given, row, kind, is_held_out, digest, out, at)
             record.stop = at
     return at
 
 
+# Members go through one loop, since each place that writes a word is compiled anew: spelled out, it took ten seconds.
 @compiled
-def _decision(
-    given: Given, row: int, kind: int, is_held_out: bool, digest: UInt8Array, out: UInt8Array, at: int
-) -> int:
-    words, one, name = given.terms.words, given.said[row], _DECISION
-    at = put_hex(out, put_word(out, at, words, name), digest, ID_BYTES)
-    at = put_word(out, put_word(out, at, words, name + 1), words, _KIND + kind)
-    at = put_string(out, put_word(out, at, words, name + 2), given.customers, row)
-    at = put_word(out, put_word(out, at, words, name + 3), words, _SEGMENT + one.segment)
-    at = put_word(out, put_word(out, at, words, name + 4), words, _SEGMENT + one.previous)
-    at = _number(given, row, 0, out, put_word(out, at, words, name + 5))
-    at = put_word(out, put_word(out, at, words, name + 6), words, _THRESHOLD if one.is_scored else _NULL)
-    at = put_word(out, put_word(out, at, words, name + 7), words, _HORIZON)
-    at = put_word(out, at, words, name + 8)
+def _record(given: Given, row: int, kind: int, is_held_out: bool, digest: UInt8Array, out: UInt8Array, at: int) -> int:
+    words, one = given.terms.words, given.said[row]
+    first, end = (_PROFILE, _END) if kind == PROFILE else (_DECISION, _REASON)
+    for member in range(first, end):
+        at = put_word(out, at, words, member)
+        value = _VALUES[member]
+        if value == _AN_ID:
+            at = put_hex(out, at, digest, ID_BYTES)
+        elif value == _A_CUSTOMER:
+            at = put_string(out, at, given.customers, row)
+        elif value == _REASONS:
+            at = _reasons(given, one.first_reason, one.last_reason, out, at)
+        elif _A_TIME <= value < _A_SPAN:
+            at = put_time(out, at, one.time_ms[value - _A_TIME])
+        elif value >= _A_FORECAST and one.is_scored:
+            at = put_number(out, at, one.forecast[value - _A_FORECAST])
+        else:
+            at = put_word(out, at, words, _word(one, value, kind, is_held_out))
+    out[at] = ord("}")
+    return at + 1
+
+
+@compiled
+def _word(one: Any, value: int, kind: int, is_held_out: bool) -> int:
+    """Place of the word that is the value of a member; of what a score would have told, null without one."""
+    word: int = _NULL
+    if value == _KIND_WORD:
+        word = _KIND + kind
+    elif value == _SEGMENT_WORD:
+        word = _SEGMENT + one.segment
+    elif value == _PREVIOUS_WORD:
+        word = _SEGMENT + one.previous
+    elif value == _HORIZON_WORD:
+        word = _HORIZON
+    elif value == _ORIGIN_WORD:
+        word = _ORIGIN + one.is_reconciled
+    elif value == _HOLDOUT_WORD:
+        word = _FALSE + is_held_out
+    elif one.is_scored:
+        word = _THRESHOLD if value == _THRESHOLD_WORD else _MODEL
+    return word
+
+
+@compiled
+def _reasons(given: Given, first: int, last: int, out: UInt8Array, at: int) -> int:
+    words = given.terms.words
     out[at] = ord("[")
     at += 1
-    for reason in range(one.first_reason, one.last_reason):
-        if reason > one.first_reason:
+    for reason in range(first, last):
+        one = given.reasons[reason]
+        if reason > first:
             out[at] = ord(",")
             at += 1
-        at = _reason(given, reason, out, at)
+        for member in range(_REASON, _PROFILE):
+            at = put_word(out, at, words, member)
+            value = _VALUES[member]
+            if value == _A_CONTRIBUTION:
+                at = put_number(out, at, one.contribution)
+            elif value == _PHRASE:
+                at = put_word(out, at, given.phrases, reason)
+            elif value >= _A_SPAN and one.span_ms[value - _A_SPAN] != _WHOLE_LIFE_MS:
+                at = put_time(out, at, one.span_ms[value - _A_SPAN])
+            else:
+                word = given.terms.first_reason + one.name if value == _NAME_WORD else _LOWERS + one.raises
+                at = put_word(out, at, words, _NULL if value >= _A_SPAN else word)
+        out[at] = ord("}")
+        at += 1
     out[at] = ord("]")
-    at = put_word(out, put_word(out, at + 1, words, name + 9), words, _MODEL if one.is_scored else _NULL)
-    at = put_time(out, put_word(out, at, words, name + 10), one.event_ms)
-    at = put_time(out, put_word(out, at, words, name + 11), one.processed_ms)
-    at = put_time(out, put_word(out, at, words, name + 12), one.valid_ms)
-    return _end(given, row, is_held_out, out, at, name + 13)
-
-
-@compiled
-def _reason(given: Given, reason: int, out: UInt8Array, at: int) -> int:
-    words, one, name = given.terms.words, given.reasons[reason], _REASON
-    at = put_word(out, put_word(out, at, words, name), words, given.terms.first_reason + one.name)
-    at = put_word(out, put_word(out, at, words, name + 1), words, _LOWERS + one.raises)
-    at = put_number(out, put_word(out, at, words, name + 2), one.contribution)
-    at = put_word(out, put_word(out, at, words, name + 3), given.phrases, reason)
-    at = _time_or_null(words, out, put_word(out, at, words, name + 4), one.from_ms)
-    at = _time_or_null(words, out, put_word(out, at, words, name + 5), one.until_ms)
-    out[at] = ord("}")
     return at + 1
-
-
-@compiled
-def _profile(given: Given, row: int, is_held_out: bool, digest: UInt8Array, out: UInt8Array, at: int) -> int:
-    words, one, name = given.terms.words, given.said[row], _PROFILE
-    at = put_hex(out, put_word(out, at, words, name), digest, ID_BYTES)
-    at = put_string(out, put_word(out, at, words, name + 1), given.customers, row)
-    at = put_word(out, put_word(out, at, words, name + 2), words, _SEGMENT + one.segment)
-    for number in range(5):
-        at = _number(given, row, number, out, put_word(out, at, words, name + 3 + number))
-    at = put_time(out, put_word(out, at, words, name + 8), one.valid_ms)
-    at = put_word(out, put_word(out, at, words, name + 9), words, _MODEL if one.is_scored else _NULL)
-    at = put_time(out, put_word(out, at, words, name + 10), one.event_ms)
-    at = put_time(out, put_word(out, at, words, name + 11), one.processed_ms)
-    at = put_word(out, put_word(out, at, words, name + 12), words, _HORIZON)
-    return _end(given, row, is_held_out, out, at, name + 13)
-
-
-@compiled
-def _end(given: Given, row: int, is_held_out: bool, out: UInt8Array, at: int, name: int) -> int:
-    words = given.terms.words
-    at = put_word(out, put_word(out, at, words, name), words, _ORIGIN + given.said[row].is_reconciled)
-    at = put_word(out, put_word(out, at, words, name + 1), words, _FALSE + is_held_out)
-    out[at] = ord("}")
-    return at + 1
-
-
-@compiled
-def _number(given: Given, row: int, which: int, out: UInt8Array, at: int) -> int:
-    one = given.said[row]
-    return put_number(out, at, one.forecast[which]) if one.is_scored else put_word(out, at, given.terms.words, _NULL)
-
-
-@compiled
-def _time_or_null(words: Spans, out: UInt8Array, at: int, time_ms: int) -> int:
-    return put_word(out, at, words, _NULL) if time_ms == _WHOLE_LIFE_MS else put_time(out, at, time_ms)
 
 
 @compiled
@@ -266,13 +287,11 @@ def _told(message: UInt8Array, at: int, text: UInt8Array, start: int, stop: int)
 
 
 @compiled
-def _is_held_out(given: Given, row: int, message: UInt8Array, chain: UInt64Array) -> bool:
-    """The customer's draw, as `ids.lot` makes it: the same for ever, so that a holdout stays one."""
+def _draw(given: Given, row: int, message: UInt8Array, chain: UInt64Array) -> None:
+    """The customer's draw for the holdout, `ids.hash64` behind `HOLDOUT`: the same for ever, so that it stays one."""
     start, size = given.customers.start[row], given.customers.stop[row] - given.customers.start[row]
     for place in range(len(HOLDOUT)):
         message[place] = HOLDOUT[place]
     for place in range(size):
         message[len(HOLDOUT) + place] = given.customers.text[start + place]
     blake2b(message, len(HOLDOUT) + size, 8, chain)
-    is_held_out: bool = chain[0] % np.uint64(100) < np.uint64(given.terms.holdout_percent)
-    return is_held_out

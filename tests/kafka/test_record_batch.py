@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from aiokafka.record.memory_records import MemoryRecords
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamseg.kafka.record_batch import HEADER_BYTES, RecordBatch, record_batches
@@ -34,6 +34,7 @@ def read(batch: RecordBatch) -> Pairs:
     return [(record.key or b"", record.value) for record in told]
 
 
+@settings(deadline=None)  # the first example compiles
 @given(
     pairs=st.lists(st.tuples(st.binary(min_size=1, max_size=200), st.none() | st.binary(max_size=300)), max_size=40),
     limit_bytes=st.integers(HEADER_BYTES + 1, 4_000),

@@ -19,8 +19,7 @@ def written(output: Decision | CustomerProfile, cause: str) -> bytes:
     is_profile = isinstance(output, CustomerProfile)
     said = np.zeros(1, SAID)
     said["is_reconciled"] = output.origin == "reconcile"
-    said["event_ms"], said["processed_ms"] = output.event_time, output.processed_time
-    said["valid_ms"] = output.valid_until
+    said["time_ms"] = output.event_time, output.processed_time, output.valid_until
     said["segment"] = output.segment is not None
     if isinstance(output, CustomerProfile):
         said["is_scored"] = output.churn_probability is not None
@@ -37,7 +36,7 @@ def written(output: Decision | CustomerProfile, cause: str) -> bytes:
     for row, reason in enumerate(reasons):
         columns[row] = (
             *(row, reason.direction == "raises", reason.contribution),
-            *(-1 if time is None else time for time in (reason.from_time, reason.until_time)),
+            [-1 if time is None else time for time in (reason.from_time, reason.until_time)],
         )
     phrases = joined([orjson.dumps(reason.words) for reason in reasons])
     given = Given(
