@@ -163,6 +163,6 @@ def _records(batches: Sequence[tuple[_Header, Bytes]], position: int) -> Records
     for header, payload in batches:
         stop, is_appended = start + len(payload), bool(header.attributes & _APPEND_TIME)
         base_ms = header.max_ms if is_appended else header.first_ms
-        rows.append((start, stop, header.records, header.offset, header.next_offset, base_ms, is_appended))
+        rows.append((start, stop, header.records, header.offset, base_ms, is_appended))
         start = stop
     return read_records(np.frombuffer(text, np.uint8), np.array(rows, BATCH), position)

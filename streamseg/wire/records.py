@@ -39,7 +39,6 @@ BATCH: Final = np.dtype(
         ("stop", "i8"),
         ("count", "i8"),
         ("offset", "i8"),  # of the first record before compaction
-        ("next_offset", "i8"),  # behind the last record before compaction
         ("base_ms", "i8"),  # the records' times count from here
         ("is_appended", "?"),  # all records have `base_ms`, at which the broker appended them
     ]
@@ -62,13 +61,15 @@ class Records(Sequence[Record]):
     """N records of one partition in its order; a slice of them shares their memory.
 
     Args:
-        text: (B,) what they were read from, with a zero byte behind every value: see `read_records`.
+        text: (B,) what they were read from, with a zero byte behind every value: see `read_records`. It is locked.
         rows: (N,) of `ROW`.
     """
 
     __slots__ = ("_rows", "_text")
 
     def __init__(self, text: UInt8Array, rows: NDArray[Any]) -> None:
+        # Also for the compiled loops: an array that can't be written is another type, and lists of records make one.
+        text.setflags(write=False)
         self._text, self._rows = text, rows
 
     def __len__(self) -> int:
@@ -178,12 +179,9 @@ def _read(text: UInt8Array, batches: NDArray[Any], position: int, rows: NDArray[
             at = _record(text, at, batch, row)
             if at < 0:
                 return -1 - index
-            if row.offset >= position:
-                position = row.offset + 1
-                found += 1
+            found += row.offset >= position
         if at != batch.stop:
             return -1 - index
-        position = batch.next_offset
     return found
 
 

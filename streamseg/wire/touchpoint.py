@@ -147,6 +147,7 @@ def judged(records: Sequence[SourceRecord], found: Recognised, limits: DecodeLim
     if touchpoints:
         rows[source], more = _rows(touchpoints, len(text))
         text = np.concatenate((text, more))
+        text.setflags(write=False)  # as the values are: what can be written is another type to the compiler
     kept = np.arange(len(rows), dtype=np.int32)
     if rejected:
         kept = np.delete(kept, [refused.source for refused in rejected])
