@@ -75,7 +75,7 @@ class Fetch:
     def seek(self, offset: int) -> None:
         """Go on at this offset; what was fetched is dropped, and a request in flight is not waited for."""
         if self._ahead is not None:
-            self._ahead.cancel()
+            self._ahead.cancel()  # where it has failed meanwhile, asyncio then keeps that to itself
         self._ahead, self._taken_from, self._next_offset, self._stable_end = None, NO_RECORDS, offset, 0
 
     async def take(self, most: int, *, wait_s: float) -> Records:
@@ -103,21 +103,15 @@ class Fetch:
     async def _turn(self, wait_s: float) -> bool:
         """Begin to take the response ahead, and send for the next one; False if it has not come."""
         if self._ahead is None:
-            self._ahead = self._send()
+            self._ahead = asyncio.create_task(self._records())
         if wait_s and not self._ahead.done():
             await asyncio.wait({self._ahead}, timeout=wait_s)
         if not self._ahead.done():
             return False
         ahead, self._ahead = self._ahead, None
         self._taken_from, self._next_offset = ahead.result()
-        self._ahead = self._send()
+        self._ahead = asyncio.create_task(self._records())
         return True
-
-    def _send(self) -> asyncio.Task[tuple[Records, int]]:
-        ahead = asyncio.create_task(self._records())
-        # Where nobody asks for it any more, its failure is of no interest.
-        ahead.add_done_callback(lambda task: task.cancelled() or task.exception())
-        return ahead
 
     async def _records(self) -> tuple[Records, int]:
         """The next response with records in it, and the offset behind it."""
