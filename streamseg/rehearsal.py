@@ -6,25 +6,19 @@ start where that can be written.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
+import numpy as np
 import orjson
 
 from streamseg.core.scores import Scorer
 from streamseg.core.windows import DAY_MS
 from streamseg.partition_row import Position
 from streamseg.pipeline import Pipeline, Rules
+from streamseg.wire.records import BATCH, Records, read_records
 
 START_MS: Final = 1_704_067_200_000
 """2024-01-01; any time will do."""
-
-
-class _Line(NamedTuple):
-    key: bytes
-    value: bytes
-    timestamp: int
-    offset: int
-    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 def rehearse(rules: Rules, scorer: Scorer) -> None:
@@ -32,14 +26,27 @@ def rehearse(rules: Rules, scorer: Scorer) -> None:
     pipeline = Pipeline(rules, scorer)
     window_days = rules.spec.windows.length_days
     days = [0, 0, *(window_days * week for week in range(1, rules.spec.gate_touchpoints + 3))]
-    lines = [_line("rehearsal", number, day) for number, day in enumerate(days)]
-    lines.append(_line("rehearsal", len(days) - 1, days[-1]))  # a repeat
-    lines.append(_line("other", len(days), days[-1] + 3 * window_days + rules.spec.gate_age_days))
-    pipeline.process(lines, now_ms=None, position=Position(len(lines), "", 1))
-    pipeline.sweep(len(lines), now_ms=None)
+    sent = [_record("rehearsal", number, day) for number, day in enumerate(days)]
+    sent.append(_record("rehearsal", len(days) - 1, days[-1]))  # a repeat
+    sent.append(_record("other", len(days), days[-1] + 3 * window_days + rules.spec.gate_age_days))
+    records = _read(sent)
+    assert records[0].headers  # one on its own, as a dead letter is made of it
+    pipeline.process(records, now_ms=None, position=Position(len(records), "", 1))
+    pipeline.sweep(len(records), now_ms=None)
 
 
-def _line(customer_id: str, number: int, day: int) -> _Line:
+def _read(sent: list[bytes]) -> Records:
+    """Read them as they come from a broker, each in a record batch of its own."""
+    batches = np.zeros(len(sent), BATCH)
+    batches["stop"] = np.cumsum([len(record) for record in sent])
+    batches["start"][1:] = batches["stop"][:-1]
+    batches["offset"], batches["count"] = np.arange(len(sent)), 1
+    batches["base_ms"], batches["is_appended"] = -1, True  # an unknown time: nothing is clamped to it
+    return read_records(np.frombuffer(bytearray().join(sent), np.uint8), batches, 0)
+
+
+def _record(customer_id: str, number: int, day: int) -> bytes:
+    """A touchpoint as a Kafka record with one header."""
     time_ms = START_MS + day * DAY_MS
     said = {
         "event_id": f"{customer_id}-{number}",
@@ -49,12 +56,17 @@ def _line(customer_id: str, number: int, day: int) -> _Line:
         "amount": 12.5,
         "session_id": "s",
     }
-    return _Line(customer_id.encode(), orjson.dumps(said), time_ms, number)
+    key, value = customer_id.encode(), orjson.dumps(said)
+    record = b"".join((bytes(3), _size(key), key, _size(value), value, b"\x02", _size(b"h"), b"h", _size(b"")))
+    return _size(record) + record
+
+
+def _size(text: bytes) -> bytes:
+    """The number of bytes, below 8,192, as a varint of two."""
+    return bytes((len(text) << 1 & 0x7F | 0x80, len(text) >> 6))
 
 
 if __name__ == "__main__":  # for the image of a container: python -m streamseg.rehearsal
-    import numpy as np
-
     from streamseg.core.features import FEATURES
     from streamseg.model.blend import Blend
     from streamseg.model.calibrate import Calibration

@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -22,6 +23,7 @@ from streamseg.core.scores import Scorer
 from streamseg.errors import ConfigError, TransientError
 from streamseg.kafka.changelog import restore
 from streamseg.kafka.client import KafkaAccess, open_reader, with_backoff
+from streamseg.kafka.fetch import Fetch
 from streamseg.kafka.identity import identify
 from streamseg.kafka.intake import Intake
 from streamseg.kafka.processed import Batch, decode, let_time_pass, now_ms, process
@@ -143,13 +145,9 @@ class PartitionAgent:
         """
         rules, pause_s = self._rules, FIRST_PAUSE_S
         try:
-            async with open_reader(self._access) as consumer:
-                consumer.assign([self.source])
+            async with open_reader(self._access) as consumer, aclosing(Fetch.of(consumer, self.source)) as fetch:
                 intake = Intake(
-                    consumer,
-                    self.source,
-                    max_records=rules.max_batch_records,
-                    flush_deadline_ms=rules.flush_deadline_ms,
+                    consumer, fetch, max_records=rules.max_batch_records, flush_deadline_ms=rules.flush_deadline_ms
                 )
                 while not self._draining.is_set():
                     try:
@@ -222,7 +220,7 @@ class PartitionAgent:
                     # Silence that fell due under one model is judged by it, whenever the sweep comes to it.
                     await self._swap_if_changed(pipeline)
                 records = await intake.next(committing, wait=backlog == 0)
-                self.lag = await intake.lag()
+                self.lag = intake.lag
                 if records:
                     record_at = time.monotonic()
                     position = replace(position, next_offset=records[-1].offset + 1)

@@ -13,7 +13,8 @@ from typing import Any
 from streamseg.effects import Effects
 from streamseg.partition_row import Position
 from streamseg.pipeline import Pipeline
-from streamseg.wire.touchpoint import Decoded
+from streamseg.wire.spans import Int64Array
+from streamseg.wire.touchpoint import Decoded, append_ms_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,8 @@ class Batch:
 
     effects: Effects
     next_offset: int
-    append_ms: Sequence[int]
-    """Broker's time of each record, milliseconds UTC."""
+    append_ms: Int64Array
+    """(N,) broker's time of each record, milliseconds UTC."""
     watermark_ms: int
     backlog: int
     """Silent customers who are due and not yet swept."""
@@ -58,7 +59,7 @@ def process(
     return Batch(
         effects=effects,
         next_offset=position.next_offset,
-        append_ms=[record.timestamp for record in records],
+        append_ms=append_ms_of(records),
         watermark_ms=pipeline.watermark_ms,
         backlog=pipeline.backlog,
         seconds=time.perf_counter() - since,

@@ -6,8 +6,6 @@ what was committed is counted, so a restart counts no touchpoint twice.
 
 from __future__ import annotations
 
-import numpy as np
-
 from streamseg.kafka.partition_agent import Committed
 from streamseg.ops.metrics import Metrics
 
@@ -36,9 +34,9 @@ def record(metrics: Metrics, committed: Committed) -> None:
         metrics.spent(stage, seconds)
     metrics.spent("commit", committed.seconds)
     metrics.committed()
-    if batch.append_ms:
+    if len(batch.append_ms):
         metrics.batched(len(batch.append_ms))
-        metrics.delivered((committed.now_ms - np.asarray(batch.append_ms, np.float64)) / 1_000)
+        metrics.delivered((committed.now_ms - batch.append_ms) / 1_000)
     metrics.stands(
         committed.partition,
         event_lag_s=(committed.now_ms - batch.watermark_ms) / 1_000 if batch.watermark_ms >= 0 else None,

@@ -57,8 +57,8 @@ def scan(values: Spans, keys: Spans, grammar: Grammar) -> NDArray[Any]:
     """Recognise the plain ones of N records.
 
     Args:
-        values: (N,) each with a zero byte behind it; empty for a record without one.
-        keys: (N,); empty for a record without one.
+        values: (N,) each with a zero byte behind it; empty for a record without one, or with `stop` before `start`.
+        keys: (N,) as the values, without the zero bytes.
         grammar: See `Grammar`.
 
     Returns:
@@ -220,11 +220,10 @@ def _is_word(text: UInt8Array, start: int, words: Words, word: int) -> bool:
 
 @compiled
 def _is_key(text: UInt8Array, start: int, stop: int, keys: UInt8Array, first: int, end: int) -> bool:
-    for place in range(stop - start):
-        # The zero byte behind a key is in no plain string.
-        if text[start + place] != keys[first + place]:
-            return False
-    return stop - start == end - first
+    size, place = stop - start, 0
+    while place < size and text[start + place] == keys[first + place]:
+        place += 1
+    return place == size == end - first
 
 
 @compiled

@@ -24,6 +24,7 @@ from streamseg.wire.json_objects import SLICE, parse_objects
 from streamseg.wire.money import to_micro
 from streamseg.wire.plain import ROW
 from streamseg.wire.plain_times import read_times
+from streamseg.wire.records import Records
 from streamseg.wire.reference import Read, read
 from streamseg.wire.scan import scan
 from streamseg.wire.spans import Int64Array, Spans, UInt8Array, joined
@@ -117,11 +118,26 @@ class Recognised:
 
 def recognised(records: Sequence[SourceRecord], limits: DecodeLimits) -> Recognised:
     """Read the plain ones of the records."""
-    values = joined([record.value or b"" for record in records])
-    keys = [record.key for record in records]
-    rows = scan(values, joined([key or b"" for key in keys]), grammar_of(limits.base_currency, limits.max_value_bytes))
+    keys: list[bytes | None]
+    if isinstance(records, Records):
+        key_spans, values = records.keys_and_values()
+        text = values.text.tobytes()
+        places = zip(key_spans.start.tolist(), key_spans.stop.tolist(), strict=True)
+        keys = [text[start:stop] if start <= stop else None for start, stop in places]
+    else:
+        values = joined([record.value or b"" for record in records])
+        keys = [record.key for record in records]
+        key_spans = joined([key or b"" for key in keys])
+    rows = scan(values, key_spans, grammar_of(limits.base_currency, limits.max_value_bytes))
     read_times(values.text, rows, LAST_MS)
     return Recognised(values.text, keys, rows)
+
+
+def append_ms_of(records: Sequence[SourceRecord]) -> Int64Array:
+    """(N,) the broker's time of each record."""
+    if isinstance(records, Records):
+        return records.timestamps
+    return np.array([record.timestamp for record in records], np.int64)
 
 
 def judged(records: Sequence[SourceRecord], found: Recognised, limits: DecodeLimits) -> Decoded:
@@ -131,14 +147,14 @@ def judged(records: Sequence[SourceRecord], found: Recognised, limits: DecodeLim
     if touchpoints:
         rows[source], more = _rows(touchpoints, len(text))
         text = np.concatenate((text, more))
+        text.setflags(write=False)  # as the values are: what can be written is another type to the compiler
     kept = np.arange(len(rows), dtype=np.int32)
     if rejected:
         kept = np.delete(kept, [refused.source for refused in rejected])
         keys = [keys[index] for index in kept.tolist()]
     event_ms, clamped = rows["event_ms"][kept], 0
     if limits.allowed_skew_ms is not None:
-        appended_ms = np.array([record.timestamp for record in records], np.int64)[kept]
-        event_ms, clamped = _clamp(event_ms, appended_ms, limits.allowed_skew_ms)
+        event_ms, clamped = _clamp(event_ms, append_ms_of(records)[kept], limits.allowed_skew_ms)
     ids = Spans(text, rows["id_start"][kept], rows["id_stop"][kept])
     sessions = Spans(text, rows["session_start"][kept], rows["session_stop"][kept])
     batch = TouchpointBatch(
@@ -167,11 +183,11 @@ def _ask(
     touchpoints: list[Read] = []
     rejected: list[Rejected] = []
     for start in range(0, len(asked), SLICE):
-        some = asked[start : start + SLICE]
-        objects = parse_objects([records[index].value for index in some], limits.max_value_bytes)
-        for index, doc in zip(some, objects, strict=True):
+        some = [(index, records[index]) for index in asked[start : start + SLICE]]
+        objects = parse_objects([record.value for _, record in some], limits.max_value_bytes)
+        for (index, record), doc in zip(some, objects, strict=True):
             try:
-                touchpoints.append(read(doc, records[index].key, limits.base_currency, limits.max_properties_bytes))
+                touchpoints.append(read(doc, record.key, limits.base_currency, limits.max_properties_bytes))
                 source.append(index)
             except DecodeError as refused:
                 rejected.append(Rejected(index, refused.reason, str(refused)))
@@ -199,9 +215,9 @@ def _rows(touchpoints: Sequence[Read], text_size: int) -> tuple[NDArray[Any], UI
 _MONEY_SIGN: Final = np.array([MONEY_SIGNS.get(name, 0) for name in TYPES], np.int64)
 
 
-def _clamp(event_ms: Int64Array, appended_ms: Int64Array, allowed_skew_ms: int) -> tuple[Int64Array, int]:
+def _clamp(event_ms: Int64Array, append_ms: Int64Array, allowed_skew_ms: int) -> tuple[Int64Array, int]:
     # Where a topic keeps its publishers' times, one may be any 64-bit number: the sum below must not wrap around.
-    latest_ms = np.where(appended_ms < 0, LAST_MS, np.minimum(appended_ms, LAST_MS) + allowed_skew_ms)
+    latest_ms = np.where(append_ms < 0, LAST_MS, np.minimum(append_ms, LAST_MS) + allowed_skew_ms)
     return np.minimum(event_ms, latest_ms), int((event_ms > latest_ms).sum())
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
+from streamseg.kafka.fetch import Fetch
 from streamseg.kafka.intake import FIRST_RECORDS, LEAST_RECORDS, QUICK_S, SLOW_S, Intake
 
 HERE = TopicPartition("touchpoints", 0)
@@ -13,7 +14,9 @@ HERE = TopicPartition("touchpoints", 0)
 
 def intake(max_records: int = 8_000) -> Intake:
     # No record is read here: only the size of the next batch is looked at.
-    return Intake(cast(AIOKafkaConsumer, cast(Any, None)), HERE, max_records=max_records, flush_deadline_ms=50)
+    nobody = cast(Any, None)
+    fetch = Fetch(nobody, HERE, check_crcs=True, wait_ms=500)
+    return Intake(nobody, fetch, max_records=max_records, flush_deadline_ms=50)
 
 
 def test_full_batches_that_are_quick_are_followed_by_larger_ones_up_to_the_limit() -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
+
 from streamseg.effects import Counts, Effects
 from streamseg.kafka.partition_agent import Committed
 from streamseg.kafka.processed import Batch
@@ -28,7 +30,7 @@ def a_transaction(*, backlog: int = 0, append_ms: tuple[int, ...] = (900, 950)) 
     batch = Batch(
         Effects(counts=counts, seconds={"score": 0.02}),
         next_offset=15,
-        append_ms=append_ms,
+        append_ms=np.array(append_ms, np.int64),
         watermark_ms=400,
         backlog=backlog,
         seconds=0.02,
