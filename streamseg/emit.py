@@ -28,7 +28,7 @@ from streamseg.wire.blocks import Block
 from streamseg.wire.event_ids import EventIds
 from streamseg.wire.ids import model_cause, silence_cause
 from streamseg.wire.outputs import Origin
-from streamseg.wire.spans import Spans, joined
+from streamseg.wire.spans import Spans, joined, locked
 from streamseg.wire.writing import (
     CHANGED,
     ENTERED,
@@ -186,7 +186,7 @@ class Emitter:
         start, stop = np.empty((2, len(verdicts)), np.int64)
         start[row >= 0], stop[row >= 0] = ids.start[row[row >= 0]], ids.stop[row[row >= 0]]
         start[others], stop[others] = named.start + len(ids.text), named.stop + len(ids.text)
-        return Spans(np.concatenate((ids.text, named.text)), start, stop)
+        return Spans(locked(np.concatenate((ids.text, named.text))), start, stop)
 
 
 @dataclass(frozen=True, slots=True)

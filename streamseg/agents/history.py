@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from streamseg.core.windows import Int64Array
 from streamseg.errors import ConfigError
 from streamseg.kafka.admin import check_topics
 from streamseg.kafka.client import KafkaAccess, open_reader
@@ -107,7 +105,7 @@ class TopicHistory:
             return
         event_ms = np.concatenate([batch.event_ms for batch in self.batches])
         oldest_ms = int(np.partition(event_ms, excess)[excess])
-        kept = [_take(batch, np.flatnonzero(batch.event_ms >= oldest_ms)) for batch in self.batches]
+        kept = [batch.take(np.flatnonzero(batch.event_ms >= oldest_ms)) for batch in self.batches]
         self.batches = [batch for batch in kept if len(batch)]
         log.warning(
             "%d touchpoints are more than max_touchpoints (%d): those before %d ms were dropped, %d are kept",
@@ -116,15 +114,6 @@ class TopicHistory:
             oldest_ms,
             len(self),
         )
-
-
-def _take(batch: TouchpointBatch, rows: Int64Array) -> TouchpointBatch:
-    """These rows of a batch, in the order asked for."""
-    columns: dict[str, Any] = {field.name: getattr(batch, field.name) for field in fields(TouchpointBatch)}
-    picked = rows.tolist()
-    for name, column in columns.items():
-        columns[name] = column[rows] if isinstance(column, np.ndarray) else [column[row] for row in picked]
-    return TouchpointBatch(**columns)
 
 
 async def _refuse_short_retention(access: KafkaAccess) -> None:

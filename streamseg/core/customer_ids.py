@@ -15,7 +15,7 @@ from streamseg.compiled import compiled
 from streamseg.core.columns import grown
 from streamseg.core.windows import Int64Array
 from streamseg.wire.fingerprint import xxh64
-from streamseg.wire.spans import Spans, UInt8Array
+from streamseg.wire.spans import Spans, UInt8Array, locked
 
 Places = NDArray[np.int32]
 """Slots by the hash of their id; memory ends long before a partition has 2^31 customers."""
@@ -26,6 +26,7 @@ _FREE: Final = -1
 class CustomerIds(Sequence[bytes]):
     """The ids of a partition's customers by slot: 0, 1, … in order of appearance.
 
+    >>> from streamseg.wire.spans import joined
     >>> ids = CustomerIds()
     >>> ids.slots(joined([b"ada", b"bob", b"ada"])).tolist(), ids[1], len(ids)
     ([0, 1, 0], b'bob', 2)
@@ -54,7 +55,7 @@ class CustomerIds(Sequence[bytes]):
 
     def spans(self, slots: Int64Array) -> Spans:
         """The ids of some slots."""
-        return Spans(self._text, self._end[slots], self._end[slots + 1])
+        return Spans(locked(self._text), self._end[slots], self._end[slots + 1])
 
     def slots(self, ids: Spans) -> Int64Array:
         """The slot of each of N ids, a new one where the customer is unknown."""

@@ -28,7 +28,7 @@ from streamseg.core.steps import Kind, Steps
 from streamseg.core.summaries import NO_WINDOW, SummaryPool
 from streamseg.core.windows import DAY_MS, Int64Array
 from streamseg.wire.batch import TouchpointBatch
-from streamseg.wire.spans import Spans, joined
+from streamseg.wire.spans import Spans
 
 CHUNK = 13
 """Closed windows are persisted in chunks of so many; an anchor is always the start of a chunk."""
@@ -63,7 +63,7 @@ class CustomerTable:
 
     def admit(self, batch: TouchpointBatch) -> tuple[Int64Array, Admitted]:
         """Find each row's customer, judge the rows and move the watermark. Call once a batch, then `observe`."""
-        slots = self.slots(joined(batch.customer_id))
+        slots = self.slots(batch.customer_id.spans)
         admitted = admit(
             slots,
             batch.event_hash,

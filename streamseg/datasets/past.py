@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -84,11 +83,5 @@ def past_of(
 
 
 def _before(batch: TouchpointBatch, until_ms: int) -> TouchpointBatch:
-    rows = np.flatnonzero(batch.event_ms < until_ms)
-    if len(rows) == len(batch):
-        return batch
-    kept = rows.tolist()
-    columns: dict[str, Any] = {field.name: getattr(batch, field.name) for field in fields(TouchpointBatch)}
-    for name, column in columns.items():
-        columns[name] = column[rows] if isinstance(column, np.ndarray) else [column[row] for row in kept]
-    return TouchpointBatch(**columns)
+    is_before = batch.event_ms < until_ms
+    return batch if is_before.all() else batch.take(np.flatnonzero(is_before))

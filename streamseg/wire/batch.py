@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamseg.wire.event_ids import EventIds
+from streamseg.wire.spans import Int64Array, Strings
 
 UInt64Array = NDArray[np.uint64]
 
@@ -20,7 +20,7 @@ MICRO = 1_000_000
 class TouchpointBatch:
     """N touchpoints in the order of their partition. Every array has shape (N,); the lists have N items."""
 
-    customer_id: Sequence[bytes]
+    customer_id: Strings
     """UTF-8 bytes, the key of the record, 1 to 512 bytes (128 characters)."""
     event_id: EventIds
     """The publisher's id of the touchpoint; the cause of every output that it brings about."""
@@ -45,3 +45,7 @@ class TouchpointBatch:
 
     def __len__(self) -> int:
         return len(self.customer_id)
+
+    def take(self, rows: Int64Array) -> TouchpointBatch:
+        """Some of the touchpoints, in the order asked for."""
+        return TouchpointBatch(**{column.name: getattr(self, column.name).take(rows) for column in fields(self)})

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from streamseg.wire.outputs import Output
-from streamseg.wire.spans import Int64Array, Spans, joined
+from streamseg.wire.spans import Int64Array, Spans, joined, locked
 from streamseg.wire.topics import CHANGELOG, CHURN_ALERTS, CUSTOMER_PROFILES, SEGMENT_CHANGES
 
 BLOCK_TOPICS: Final = (SEGMENT_CHANGES, CHURN_ALERTS, CUSTOMER_PROFILES, CHANGELOG)
@@ -57,8 +57,6 @@ def block_of(topic: str, records: Sequence[tuple[bytes, bytes | None]]) -> Block
 
 def in_one(blocks: Sequence[Block]) -> Block:
     """The records of all blocks, in their order."""
-    if len(blocks) == 1:
-        return blocks[0]
     topics = [np.empty(0, np.int64), *(block.topic for block in blocks)]
     return Block(np.concatenate(topics), _end_to_end([b.key for b in blocks]), _end_to_end([b.value for b in blocks]))
 
@@ -69,4 +67,4 @@ def _end_to_end(parts: Sequence[Spans]) -> Spans:
     # A tombstone stays one.
     start = [part.start + added * (part.start >= 0) for part, added in zip(parts, before, strict=True)]
     stop = [part.stop + added * (part.stop >= 0) for part, added in zip(parts, before, strict=True)]
-    return Spans(np.concatenate([part.text for part in parts]), np.concatenate(start), np.concatenate(stop))
+    return Spans(locked(np.concatenate([part.text for part in parts])), np.concatenate(start), np.concatenate(stop))

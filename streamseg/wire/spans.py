@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,50 @@ class Spans(NamedTuple):
     """N byte strings; they may overlap and leave gaps."""
 
     text: UInt8Array
-    """(B,) every byte."""
+    """(B,) every byte; `locked` unless somebody is about to write them."""
     start: Int64Array
     """(N,) index of the first byte in `text`."""
     stop: Int64Array
     """(N,) index after the last byte; equal to `start` for an empty string."""
+
+
+class Strings(Sequence[bytes]):
+    """N byte strings in one piece of memory; each is made when it is asked for.
+
+    >>> strings = Strings(joined([b"ab", b"", b"c"]))
+    >>> strings[0], list(strings[1:])
+    (b'ab', [b'', b'c'])
+    """
+
+    __slots__ = ("spans",)
+
+    def __init__(self, spans: Spans) -> None:
+        self.spans = spans
+
+    def __len__(self) -> int:
+        return len(self.spans.start)
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> Strings: ...
+    def __getitem__(self, index: int | slice) -> bytes | Strings:
+        text, start, stop = self.spans
+        if isinstance(index, slice):
+            return Strings(Spans(text, start[index], stop[index]))
+        return text[start[index] : stop[index]].tobytes()
+
+    def take(self, rows: Int64Array) -> Strings:
+        """Some of them, in the order asked for."""
+        text, start, stop = self.spans
+        return Strings(Spans(text, start[rows], stop[rows]))
+
+
+def locked(text: UInt8Array) -> UInt8Array:
+    """The same memory, not to be written: to the compiler that is another type, and all spans that it reads have it."""
+    text = text.view()
+    text.setflags(write=False)
+    return text
 
 
 def joined(parts: Sequence[bytes]) -> Spans:
@@ -31,5 +70,4 @@ def joined(parts: Sequence[bytes]) -> Spans:
     """
     size = np.fromiter(map(len, parts), np.int64, len(parts))
     stop = np.cumsum(size + 1) - 1
-    # A bytearray, since numba compiles anew for an array that can't be written.
-    return Spans(np.frombuffer(bytearray(b"\0").join([*parts, b""]), np.uint8), stop - size, stop)
+    return Spans(np.frombuffer(b"\0".join([*parts, b""]), np.uint8), stop - size, stop)

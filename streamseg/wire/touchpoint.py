@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from streamseg.wire.plain_times import read_times
 from streamseg.wire.records import Records
 from streamseg.wire.reference import Read, read
 from streamseg.wire.scan import scan
-from streamseg.wire.spans import Int64Array, Spans, UInt8Array, joined
+from streamseg.wire.spans import Int64Array, Spans, Strings, UInt8Array, joined, locked
 from streamseg.wire.times import LAST_MS
 from streamseg.wire.vocabulary import CHANNEL_CODES, MONEY_SIGNS, OTHER_CHANNEL, OTHER_TYPE, TYPE_CODES, TYPES
 
@@ -111,24 +111,19 @@ class Recognised:
 
     text: UInt8Array
     """The values."""
-    keys: Sequence[bytes | None]
+    keys: Spans
     rows: NDArray[Any]
     """(N,) of `plain.ROW`."""
 
 
 def recognised(records: Sequence[SourceRecord], limits: DecodeLimits) -> Recognised:
     """Read the plain ones of the records."""
-    keys: list[bytes | None]
     if isinstance(records, Records):
-        key_spans, values = records.keys_and_values()
-        text = values.text.tobytes()
-        places = zip(key_spans.start.tolist(), key_spans.stop.tolist(), strict=True)
-        keys = [text[start:stop] if start <= stop else None for start, stop in places]
+        keys, values = records.keys_and_values()
     else:
+        keys = joined([record.key or b"" for record in records])
         values = joined([record.value or b"" for record in records])
-        keys = [record.key for record in records]
-        key_spans = joined([key or b"" for key in keys])
-    rows = scan(values, key_spans, grammar_of(limits.base_currency, limits.max_value_bytes))
+    rows = scan(values, keys, grammar_of(limits.base_currency, limits.max_value_bytes))
     read_times(values.text, rows, LAST_MS)
     return Recognised(values.text, keys, rows)
 
@@ -146,19 +141,17 @@ def judged(records: Sequence[SourceRecord], found: Recognised, limits: DecodeLim
     source, touchpoints, rejected = _ask(records, np.flatnonzero(~rows["is_plain"]).tolist(), limits)
     if touchpoints:
         rows[source], more = _rows(touchpoints, len(text))
-        text = np.concatenate((text, more))
-        text.setflags(write=False)  # as the values are: what can be written is another type to the compiler
+        text = locked(np.concatenate((text, more)))
     kept = np.arange(len(rows), dtype=np.int32)
     if rejected:
         kept = np.delete(kept, [refused.source for refused in rejected])
-        keys = [keys[index] for index in kept.tolist()]
     event_ms, clamped = rows["event_ms"][kept], 0
     if limits.allowed_skew_ms is not None:
         event_ms, clamped = _clamp(event_ms, append_ms_of(records)[kept], limits.allowed_skew_ms)
     ids = Spans(text, rows["id_start"][kept], rows["id_stop"][kept])
     sessions = Spans(text, rows["session_start"][kept], rows["session_stop"][kept])
     batch = TouchpointBatch(
-        customer_id=cast(Sequence[bytes], keys),  # a record without a key was refused
+        customer_id=Strings(Spans(keys.text, keys.start[kept], keys.stop[kept])),
         event_id=EventIds.of(ids),
         event_hash=fingerprints(ids),
         type_code=rows["type_code"][kept],

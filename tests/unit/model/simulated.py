@@ -9,7 +9,7 @@ import numpy as np
 from streamseg.wire.batch import MICRO, TouchpointBatch
 from streamseg.wire.event_ids import EventIds
 from streamseg.wire.ids import hash64
-from streamseg.wire.spans import joined
+from streamseg.wire.spans import Strings, joined
 from streamseg.wire.vocabulary import CHANNEL_CODES, TYPE_CODES
 
 DAY_MS = 86_400_000
@@ -22,7 +22,7 @@ def a_batch(rows: Sequence[tuple[str, str, int, float]], *, consent: Sequence[in
     n = len(rows)
     ids = [f"e{index}" for index in range(n)]
     return TouchpointBatch(
-        customer_id=[customer.encode() for customer, *_ in rows],
+        customer_id=Strings(joined([customer.encode() for customer, *_ in rows])),
         event_id=EventIds.of(joined([one.encode() for one in ids])),
         event_hash=np.array([hash64(one) for one in ids], np.uint64),
         type_code=np.array([TYPE_CODES[kind] for _, kind, _, _ in rows], np.uint8),

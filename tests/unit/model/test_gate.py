@@ -203,8 +203,7 @@ def _flipped(batch: TouchpointBatch) -> TouchpointBatch:
 
 
 def _shuffled(batch: TouchpointBatch) -> TouchpointBatch:
-    order = np.random.default_rng(0).permutation(len(batch)).tolist()
-    return replace(batch, customer_id=[batch.customer_id[i] for i in order])
+    return replace(batch, customer_id=batch.customer_id.take(np.random.default_rng(0).permutation(len(batch))))
 
 
 def _candidate(learnt_from: History, trial: Trial) -> Judged:

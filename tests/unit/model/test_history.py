@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +22,8 @@ from streamseg.model.history import collect
 from streamseg.model.instants import BOUNDARIES_PER_ACTIVE_WINDOW
 from streamseg.model.replay import replay_scores
 from streamseg.wire.batch import TouchpointBatch
+from streamseg.wire.event_ids import EventIds
+from streamseg.wire.spans import Strings, joined
 from streamseg.wire.vocabulary import CHANNELS, TYPES
 from tests.unit.model.scorers import BLENDS, a_scorer, scorer_of
 from tests.unit.model.simulated import DAY_MS, START_MS, a_batch, some_shoppers
@@ -54,11 +57,13 @@ def clocked(batch: TouchpointBatch) -> TouchpointBatch:
     windows = range(SPEC.windows.index_of(int(batch.event_ms[-1])) + 1 - SPEC.windows.index_of(START_MS))
     ticks = a_batch([("clock", "view", at(window), 0.0) for window in windows])
     order = np.argsort(np.concatenate((ticks.event_ms, batch.event_ms)), kind="stable")
-    columns = {
+    columns: dict[str, Any] = {
         column.name: np.concatenate([np.array(getattr(part, column.name)) for part in (ticks, batch)])[order]
         for column in fields(TouchpointBatch)
     }
-    return TouchpointBatch(**{**columns, "customer_id": columns["customer_id"].tolist()})
+    columns["customer_id"] = Strings(joined(columns["customer_id"].tolist()))
+    columns["event_id"] = EventIds.of(joined([one.encode() for one in columns["event_id"].tolist()]))
+    return TouchpointBatch(**columns)
 
 
 def served(batch: TouchpointBatch, spec: CoreSpec = SPEC) -> tuple[CustomerTable, list[Steps]]:
