@@ -1,7 +1,7 @@
 """How far each ground moved a churn probability: exact occlusion, one forecast for each ground of each emitted row.
 
 Arrives: rows that were scored, and the windows before them. Leaves: the probability as it is minus what it is without
-the ground. Asks the scorer only to score, so that any model can be explained; knows no words.
+the ground. Asks the scorer for the risk alone, so that any model can be explained; knows no words.
 
 Two things are taken away, each to what a marketer would compare with: a feature of the life is set to its average over
 the training data; touchpoints are taken out of the history (`removal.py`), and the step that is scored is described
