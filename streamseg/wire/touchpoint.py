@@ -1,8 +1,8 @@
 """Decode: records of one partition in, columns and refusals out; no record is lost and none stops the others.
 
 Every record becomes exactly one touchpoint or one `Rejected`, whatever its bytes are. Plain records are recognised by
-a compiled pass (0.8 us each, half of it without the global lock), all others are read as JSON and judged (5 us). This
-file knows no Kafka client, no clock and no customer.
+a compiled pass (0.7 us each, half of it without the global lock; 0.1 more where they come as objects and not as
+`Records`), all others are read as JSON and judged (5 us). This file knows no Kafka client, no clock and no customer.
 """
 
 from __future__ import annotations
