@@ -80,13 +80,14 @@ def explain(scorer: Scorer, scored: Scored, spec: CoreSpec) -> Moves:
     cells = np.zeros(contents.held.shape)
     cells[cut_row, band, kind] = moved[len(row) :]
     meant = np.full((len(scored.x), len(BANDS)), EVERY_KIND)
-    _settle(cells, contents.held, contribution[:, len(FEATURE_GROUNDS) :], meant)
+    _settle(cells, contents.held, contribution, meant)
     return Moves(contribution, meant, contents)
 
 
 @compiled
 def _settle(cells: Float64Array, held: Records, contribution: Float64Array, meant: Int64Array) -> None:
-    """Find what stands for each band, (M, B): how far it moves the score, and whose touchpoints it is."""
+    """Find what stands for each band, (M, B): how far it moves the score (the last B columns), and whose it is."""
+    first = contribution.shape[1] - cells.shape[1]
     for row in range(len(cells)):
         for band in range(cells.shape[1]):
             moved, every = cells[row, band], cells.shape[2] - 1
@@ -96,6 +97,6 @@ def _settle(cells: Float64Array, held: Records, contribution: Float64Array, mean
                     kinds += 1
                     best = kind if kinds == 1 or abs(moved[kind]) > abs(moved[best]) else best
             carries = moved[best] != 0 and abs(moved[best]) >= CARRIES * abs(moved[every])
-            contribution[row, band] = moved[best if carries else every]
+            contribution[row, first + band] = moved[best if carries else every]
             if carries or kinds == 1:
                 meant[row, band] = best

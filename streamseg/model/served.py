@@ -49,7 +49,9 @@ class ServedNetwork:
         z, after = self._standardised(x), np.array(state, order="C")
         self._encoder.fold(after, z, np.array([len(z)]))
         out = np.empty((len(z), len(self._biases[2])), np.float32)
-        _head(self._encoder.read(after), z, self._layers, self._biases, out)
+        # A column's part of one row is contiguous and of two is not: the loop would be compiled for either.
+        h = np.ascontiguousarray(self._encoder.read(after))
+        _head(h, z, self._layers, self._biases, out)
         return out
 
     def parameters(self, outputs: Float32Array) -> Float64Array:

@@ -98,7 +98,7 @@ class ServedAttention:
     def read(self, state: Float32Array) -> Float32Array:
         """(N, S) -> (N, H): as `Attention.read`."""
         width = state.shape[1] // REACH - 1
-        newest = state[:, -width - 1 : -1]
+        newest = np.ascontiguousarray(state[:, -width - 1 : -1])
         query = np.zeros((len(state), self.w_query.shape[0] * PANEL), np.float32)
         add_product(newest, self.w_query, query)
         found = np.empty((len(state), HEADS * width), np.float32)

@@ -33,7 +33,7 @@ class Served(Protocol):
         ...
 
     def read(self, state: Float32Array) -> Float32Array:
-        """(N, S) -> (N, H): what the head is told; the numbers of a row are adjacent."""
+        """(N, S) -> (N, H): what the head is told."""
         ...
 
 
