@@ -13,8 +13,12 @@ import orjson
 
 from streamseg.core.scores import Scorer
 from streamseg.core.windows import DAY_MS
+from streamseg.kafka.batches_out import record_batches
+from streamseg.kafka.client import BATCH_BYTES
+from streamseg.kafka.partitioner import partitions_of
 from streamseg.partition_row import Position
 from streamseg.pipeline import Pipeline, Rules
+from streamseg.wire.blocks import in_one
 from streamseg.wire.records import BATCH, Records, read_records
 
 START_MS: Final = 1_704_067_200_000
@@ -22,7 +26,7 @@ START_MS: Final = 1_704_067_200_000
 
 
 def rehearse(rules: Rules, scorer: Scorer) -> None:
-    """Take a customer who falls silent, and another one, through every stage of a pipeline that is thrown away."""
+    """Take a customer who falls silent, and another one, from a fetch to Kafka's batches; all is thrown away."""
     pipeline = Pipeline(rules, scorer)
     window_days = rules.spec.windows.length_days
     days = [0, 0, *(window_days * week for week in range(1, rules.spec.gate_touchpoints + 3))]
@@ -31,8 +35,11 @@ def rehearse(rules: Rules, scorer: Scorer) -> None:
     sent.append(_record("other", len(days), days[-1] + 3 * window_days + rules.spec.gate_age_days))
     records = _read(sent)
     assert records[0].headers  # one on its own, as a dead letter is made of it
-    pipeline.process(records, now_ms=None, position=Position(len(records), "", 1))
+    effects = pipeline.process(records, now_ms=None, position=Position(len(records), "", 1))
     pipeline.sweep(len(records), now_ms=None)
+    block = in_one((*effects.said, *effects.rows))
+    partitions_of(block.key, 1)
+    assert [*record_batches(block, np.arange(len(block)), now_ms=0, limit_bytes=BATCH_BYTES)]
 
 
 def _read(sent: list[bytes]) -> Records:

@@ -23,8 +23,8 @@ from aiokafka.errors import (
 from aiokafka.protocol.fetch import FetchRequest
 
 from streamseg.errors import TransientError
+from streamseg.kafka.batches_in import read_batches
 from streamseg.kafka.client import FETCH_BYTES
-from streamseg.kafka.record_batches import read_batches
 from streamseg.wire.records import NO_RECORDS, Records, joined
 
 log = logging.getLogger(__name__)

@@ -28,9 +28,9 @@ from aiokafka.errors import (
 from aiokafka.producer.sender import AddOffsetsToTxnHandler
 
 from streamseg.errors import ConfigError, InvariantError, TransientError
+from streamseg.kafka.batches_out import record_batches
 from streamseg.kafka.client import BATCH_BYTES, KafkaAccess, stop_within, transactional_producer
 from streamseg.kafka.partitioner import partition_of, partitions_of
-from streamseg.kafka.record_batch import record_batches
 from streamseg.wire.blocks import BLOCK_TOPICS, Block, in_one
 from streamseg.wire.outputs import Output
 from streamseg.wire.spans import Int64Array, Spans

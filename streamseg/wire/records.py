@@ -1,7 +1,7 @@
 """Records as columns: bytes of record batches in, `Records` out, by one compiled pass without an object for a record.
 
 What stands between the header of a batch and its end is known here (format v2, uncompressed). Headers of batches,
-checksums, codecs and transactions are kafka/record_batches.py's.
+checksums, codecs and transactions are kafka/batches_in.py's.
 
 Source: Apache Kafka's documentation, "Message Format: Record" (KIP-98); varints as in Protocol Buffers, in zigzag.
 """

@@ -138,7 +138,7 @@ def _scored(scorer: ModelScorer, file: Path) -> dict[str, tuple[float, bool]]:
             continue
         scores = folds.score(table, steps)
         verdicts = decide(table.rows, steps, scores, Policy(), window_ms=spec.windows.length_ms)
-        says = {verdict.at for verdict in verdicts}
+        says = set(verdicts["at"].tolist())
         for at in np.flatnonzero(~steps.is_gated).tolist():
             scored[batch.event_id[steps.row[at]]] = (float(scores.churn_probability[at]), at in says)
     return scored

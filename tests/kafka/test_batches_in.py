@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streamseg.errors import ConfigError
-from streamseg.kafka.record_batches import read_batches
+from streamseg.kafka.batches_in import read_batches
 from streamseg.wire.records import Records
 from tests.kafka.batches import ABORT, COMMIT, Sent, a_batch, told
 

@@ -7,7 +7,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamseg.kafka.record_batch import HEADER_BYTES, RecordBatch, record_batches
+from streamseg.kafka.batches_out import HEADER_BYTES, RecordBatch, record_batches
 from streamseg.wire.blocks import block_of
 from streamseg.wire.topics import SEGMENT_CHANGES
 
