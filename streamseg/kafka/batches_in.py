@@ -144,16 +144,15 @@ def _uncompressed(header: _Header, payload: memoryview, where: str) -> Bytes:
     codec = header.attributes & _CODEC
     if not codec:
         return payload
-    name, decode = _CODECS.get(codec, (f"codec {codec}", None))
-    try:
-        if decode is None:
-            raise NotImplementedError
-        return decode(payload.tobytes())
-    except NotImplementedError as reason:
+    if codec not in _CODECS:
+        known = ", ".join(name for name, _ in _CODECS.values())
         raise ConfigError(
-            f"{where}: record batches are compressed with {name}, which can't be read here; install cramjam (it reads "
-            f"snappy, lz4 and zstd), or set the topic's compression.type to gzip or uncompressed before more is written"
-        ) from reason
+            f"{where}: record batches are compressed with codec {codec}, which can't be read here; set the topic's "
+            f"compression.type to one of {known}, or to uncompressed, before more is written"
+        )
+    name, decode = _CODECS[codec]
+    try:
+        return decode(payload.tobytes())
     except Exception as reason:  # each codec has its own
         raise ValueError(f"the batch at offset {header.offset} can't be uncompressed ({name}: {reason!r})") from reason
 
