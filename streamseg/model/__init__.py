@@ -1,1 +1,1 @@
-"""What is learnt: networks, their training, calibration, artefact and judgement. torch learns here, and serves nothing."""
+"""What is learnt: networks, training, calibration, artefacts, judgement. torch learns here, and serves nothing."""
