@@ -7,7 +7,8 @@ The journey of a touchpoint, file by file; read them in this order:
     core/admission.py         who is a duplicate, who is too late
     core/table.py             the customers of one partition; which of their rows must be scored, as of when
     core/features.py          windows -> the numbers that the model reads
-    model/scorer.py           windows -> churn risk, expected purchases and value, behaviour; its members: blend.py
+    model/scorer.py           windows -> churn risk, expected purchases and value, behaviour; its members: blend.py,
+                              whose networks are served by compiled loops: serving/
     core/decide.py            risk and behaviour -> segments and alerts, with hysteresis, so that nobody flaps
     core/explain.py           what moved a score: things are taken away, the model is asked again; reasons.py: in words
     emit.py, wire/writing.py  verdicts -> bytes of `segment-changes`, `churn-alerts`, `customer-profiles`

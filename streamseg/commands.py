@@ -2,7 +2,7 @@
 
 Arrives: the parsed command line; the environment is read once a command (surroundings.py). Leaves: an exit code, and
 what is printed. Packages are imported inside, by the command that needs them: `streamseg --help` must not wait for
-torch.
+numpy.
 """
 
 from __future__ import annotations

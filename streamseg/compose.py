@@ -15,12 +15,12 @@ from streamseg.core.windows import DAY_MS, WindowSpec
 from streamseg.errors import ConfigError
 from streamseg.kafka.client import KafkaAccess
 from streamseg.kafka.token_file import TokenFile
+from streamseg.model.plan import TrainingPlan
 from streamseg.pipeline import Rules
 from streamseg.settings import DecisionSettings, Settings
 from streamseg.wire.touchpoint import DecodeLimits
 
 if TYPE_CHECKING:
-    from streamseg.model.candidates import TrainingPlan
     from streamseg.model.drift import DriftLimits
 
 
@@ -87,8 +87,6 @@ def _policy(decisions: DecisionSettings) -> Policy:
 
 def training_plan(settings: Settings) -> TrainingPlan:
     """What is trained, and for which horizon."""
-    from streamseg.model.candidates import TrainingPlan  # here, since it brings torch, which only training needs
-
     model = settings.model
     return TrainingPlan(
         horizon_days=settings.decisions.churn_horizon_days,
@@ -108,7 +106,7 @@ def encoders(settings: Settings) -> tuple[str, ...]:
 
 def drift_limits(settings: Settings) -> DriftLimits:
     """What is a finding; how few customers say nothing is not for an operator to choose."""
-    from streamseg.model.drift import DriftLimits  # here, since it brings torch
+    from streamseg.model.drift import DriftLimits  # here: who makes topics needs no models
 
     retrain = settings.retrain
     return DriftLimits(

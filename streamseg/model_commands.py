@@ -1,7 +1,7 @@
 """The commands about the model registry: `streamseg models list | show | compare | publish | promote | rollback`.
 
 Arrives: the parsed command line. Leaves: an exit code, what is printed, and with every change a decision on the topic.
-Packages are imported inside, by the command that needs them: `streamseg --help` must not wait for torch.
+Packages are imported inside, by the command that needs them: `streamseg --help` must not wait for numpy.
 """
 
 from __future__ import annotations

@@ -77,10 +77,10 @@ if __name__ == "__main__":  # for the image of a container: python -m streamseg.
     from streamseg.core.features import FEATURES
     from streamseg.model.blend import Blend
     from streamseg.model.calibrate import Calibration
-    from streamseg.model.network import Network
     from streamseg.model.scorer import unfinished
-    from streamseg.wire.vocabulary import TYPES
+    from streamseg.model.serving.network import ServedNetwork, shapes
 
-    network = Network(len(FEATURES), len(TYPES), encoder="lstm", hidden=32)
+    any_weights = {name: np.ones(shape, np.float32) for name, shape in shapes("lstm", 32).items()}
+    network = ServedNetwork("lstm", 32, any_weights)
     blend = Blend((network,), None, 0.0, np.zeros(len(FEATURES), np.float32))
     rehearse(Rules(), unfinished(blend, Calibration(Rules().horizon_days)))

@@ -26,7 +26,7 @@ from streamseg.core.spec import CoreSpec
 from streamseg.errors import ConfigError, StreamsegError, TransientError
 from streamseg.model.artifact import load, read_manifest
 from streamseg.model.calibrate import FRESH_WINDOWS
-from streamseg.model.candidates import TrainingPlan
+from streamseg.model.plan import TrainingPlan
 from streamseg.model.train import train
 from streamseg.wire.batch import TouchpointBatch
 

@@ -16,11 +16,11 @@ import numpy as np
 from streamseg.backtest.contenders import classical
 from streamseg.core.scores import Float64Array
 from streamseg.core.windows import Int64Array
-from streamseg.model.candidates import TrainingPlan
 from streamseg.model.fit import Progress
 from streamseg.model.forecaster import Forecaster, Forecasts
 from streamseg.model.history import History, remember
 from streamseg.model.instants import Instants
+from streamseg.model.plan import TrainingPlan
 from streamseg.model.replay import replay_next_types
 from streamseg.model.train import train_on
 

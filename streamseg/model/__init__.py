@@ -1,1 +1,1 @@
-"""What is learnt: the network, its training, calibration, artefact and judgement. The only place that imports torch."""
+"""What is learnt: networks, training, calibration, artefacts, judgement. torch learns here, and serves nothing."""

@@ -1,7 +1,7 @@
 """A model as bytes: safetensors with its manifest inside, and a loader that refuses whatever it can't vouch for.
 
 Arrives: a network and what was learnt around it. Leaves: bytes for a file or the registry topic, and back a scorer.
-Never pickle, never ``torch.load``: both run what they read. Knows no path, no clock and no Kafka.
+Never pickle, nor what is built upon it: that runs what it reads. Knows no path, no clock and no Kafka.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
@@ -29,8 +28,8 @@ from streamseg.model.calibrate import Calibration
 from streamseg.model.classical.day_spend import DaySpend
 from streamseg.model.classical.gamma_gamma import GammaGamma
 from streamseg.model.classical.members import MODELS, Classical
-from streamseg.model.network import Network
 from streamseg.model.scorer import ModelScorer
+from streamseg.model.serving.network import ServedNetwork, beneath
 from streamseg.wire.vocabulary import TYPES
 
 FORMAT_VERSION: Final = 4
@@ -135,9 +134,7 @@ def pack(
     )
     tensors = {"average": blend.average}
     for index, network in enumerate(blend.networks):
-        tensors |= {
-            f"{index}.{name}": np.ascontiguousarray(value.numpy()) for name, value in network.state_dict().items()
-        }
+        tensors |= {f"{index}.{name}": value for name, value in network.tensors.items()}
     _refuse_unless_finite(tensors)
     # Around the training mean, and not of real customers: an artefact holds nobody's data.
     random = np.random.default_rng(0)
@@ -173,7 +170,7 @@ def load(data: bytes, *, spec: WindowSpec) -> Artifact:
         listed = ("features", "types", "outcome_types", "networks", "reasons")
         manifest = Manifest(**{**described, **{name: tuple(described[name]) for name in listed}})
         blend, calibration, behaviours = _build(manifest, tensors, spec)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"model artefact is malformed ({error}); {REMEDY}") from error
     _refuse_unless_finite(tensors)
     scorer = ModelScorer(blend, calibration=calibration, behaviours=behaviours, digest=str(digest))
@@ -221,17 +218,14 @@ def _build(
             f"model was trained on windows of {window[0]} days from {window[1]} ms; "
             f"this worker cuts {spec.length_days} days from {spec.origin_ms} ms: set the same windows or {REMEDY}"
         )
-    networks = []
-    for index, parts in enumerate(manifest.networks):
-        network = Network(len(FEATURES), len(TYPES), encoder=parts["encoder"], hidden=parts["hidden"])
-        start = f"{index}."
-        own = {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
-        network.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in own.items()}, strict=True)
-        networks.append(network)
+    networks = tuple(
+        ServedNetwork(parts["encoder"], parts["hidden"], beneath(f"{index}.", tensors))
+        for index, parts in enumerate(manifest.networks)
+    )
     if tensors["average"].shape != (len(FEATURES),):
         raise ValueError(f"averages of shape {tensors['average'].shape}")
     spend = DaySpend(**manifest.spend) if manifest.spend is not None else None
-    blend = Blend(tuple(networks), _restore(manifest.classical), manifest.share, tensors["average"], spend)
+    blend = Blend(networks, _restore(manifest.classical), manifest.share, tensors["average"], spend)
     calibration = Calibration(**manifest.calibration)
     limits = (calibration.horizon_days, calibration.level, calibration.slope, calibration.value_level)
     if not all(math.isfinite(value) and value > 0 for value in limits) or not math.isfinite(calibration.offset):

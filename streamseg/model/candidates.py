@@ -23,8 +23,9 @@ from streamseg.model.fit import Progress, fit
 from streamseg.model.forecaster import Forecasts
 from streamseg.model.history import History
 from streamseg.model.judge import Trial, ask, blended, served_crosswise
-from streamseg.model.network import Network
+from streamseg.model.plan import TrainingPlan
 from streamseg.model.scorer import unfinished
+from streamseg.model.serving.network import ServedNetwork
 
 PARTNER: Final = "pareto_nbd"
 """The classical model that networks are blended with: it knows that customers leave, and extrapolates."""
@@ -39,27 +40,6 @@ TIE: Final = 0.001
 it the usual share is steadier, and within twice as much all encoders together are steadier than any one."""
 _AVERAGED: Final = 65_536
 """Instants that the mean of each feature is taken over, at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingPlan:
-    """What an operator chooses about training; the defaults train a year of 4,372 customers in under a minute."""
-
-    horizon_days: float = 90.0
-    """The churn horizon."""
-    encoders: tuple[str, ...] = ("lstm",)
-    """Names of `encoders.ENCODERS`; of several, the best one or all together may serve."""
-    seeds: int = 1
-    """Networks of each encoder that serve together: more are steadier, and cost as much more."""
-    hidden: int = 32
-    """Units of the recurrent layer."""
-    epochs: int = 10
-    """Passes over the history in each fit, where they are neither too few steps nor more than `max_steps`."""
-    max_steps: int = 4_000
-    """Steps of the optimiser in each fit: some 80 s on one thread. A larger history is passed fewer times."""
-    seed: int = 0
-    alert_threshold: float = 0.75
-    """Churn probability from which on a customer is alerted; what the gate compares the share of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +73,7 @@ class Fits:
         self.history, self.plan = history, plan
         self._warm = warm.scorer.blend.networks if warm is not None else ()
         self._progress = progress
-        self._late: dict[tuple[str, int], Network] = {}
+        self._late: dict[tuple[str, int], ServedNetwork] = {}
         self._spend: dict[int, DaySpend | None] = {}
         drawn = history.instants
         sample = drawn.take(np.arange(0, len(drawn), max(1, -(-len(drawn) // _AVERAGED))))
@@ -127,10 +107,10 @@ class Fits:
             self._spend[until_ms] = day_spend.fit(self.history.outcomes, until_ms=until_ms)
         return self._spend[until_ms]
 
-    def _fit(self, encoder: str, seed: int, until_ms: int, stage: str, part: tuple[int, int]) -> Network:
+    def _fit(self, encoder: str, seed: int, until_ms: int, stage: str, part: tuple[int, int]) -> ServedNetwork:
         which, count = part
         alike = [one for one in self._warm if (one.encoder_name, one.hidden) == (encoder, self.plan.hidden)]
-        return fit(
+        network = fit(
             self.history,
             until_ms=until_ms,
             horizon_days=self.plan.horizon_days,
@@ -142,6 +122,7 @@ class Fits:
             warm=alike[(seed - self.plan.seed) % len(alike)] if alike else None,
             progress=lambda share: self._progress(stage, (which + share) / count),
         )
+        return network.served()
 
 
 def choose(fits: Fits, trial: Trial, partner: Forecasts) -> Mapping[str, Candidate]:

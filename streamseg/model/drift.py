@@ -26,9 +26,9 @@ from streamseg.model.artifact import Artifact
 from streamseg.model.bootstrap import ratio_by_customer
 from streamseg.model.evaluate import BINS as ECE_BINS
 from streamseg.model.evaluate import ece
-from streamseg.model.fit import horizon_grid
 from streamseg.model.history import History
 from streamseg.model.matured import what_came
+from streamseg.model.plan import horizon_grid
 from streamseg.model.reference import (
     COMPARED,
     Histogram,

@@ -24,6 +24,8 @@ from streamseg.model.influence import capped_weights, share_limit
 from streamseg.model.instants import Instants
 from streamseg.model.network import Forecast, Network, log_likelihood, log_mean
 from streamseg.model.optimise import OneCycleAdamW
+from streamseg.model.plan import horizon_grid
+from streamseg.model.serving.network import ServedNetwork
 from streamseg.wire.vocabulary import TYPES
 
 LEAST_STEPS = 1_000
@@ -71,18 +73,6 @@ class Labels:
     """(N,)"""
 
 
-def horizon_grid(horizon_days: float, window_days: int) -> tuple[float, ...]:
-    """Horizons to learn from, days: one window, doubling, up to the churn horizon.
-
-    >>> horizon_grid(90, 7)
-    (7.0, 14.0, 28.0, 56.0, 90.0)
-    """
-    grid = [float(window_days)]
-    while 2 * grid[-1] < horizon_days:
-        grid.append(2 * grid[-1])
-    return (*(days for days in grid if days < horizon_days), float(horizon_days))
-
-
 def fit(
     history: History,
     *,
@@ -93,7 +83,7 @@ def fit(
     epochs: int,
     max_steps: int,
     seed: int,
-    warm: Network | None = None,
+    warm: ServedNetwork | None = None,
     progress: Callable[[float], None],
 ) -> Network:
     """Train a network on every instant whose shortest horizon ends by `until_ms`.
@@ -106,7 +96,7 @@ def fit(
         epochs: Passes over the history; more where they make fewer than `LEAST_STEPS` steps of the optimiser,
         max_steps: and fewer where they make more than this, but at least one.
         seed: Of weights and order.
-        warm: A network of the same shape, whose weights and scales are gone on from; it is not changed.
+        warm: A network of the same shape, whose weights and scales are gone on from.
         progress: Called with the share done, 0 to 1.
 
     Raises:
@@ -122,11 +112,11 @@ def fit(
             f"nothing to train on: no instant has {horizons[0]:g} days of outcomes after it; give a longer history"
         )
     labels = label(history, instants, horizons, until_ms)
-    network = Network(len(FEATURES), len(TYPES), encoder=encoder, hidden=hidden, seed=seed)
     if warm is None:
+        network = Network(len(FEATURES), len(TYPES), encoder=encoder, hidden=hidden, seed=seed)
         _set_scales(network, history, instants, labels, horizons)
     else:
-        network.load_state_dict(warm.state_dict())
+        network = Network.of(warm)
     folds, random = Folds(history, instants), np.random.default_rng(seed)
     steps = folds.count_steps()
     epochs = max(1, min(max(epochs, LEAST_STEPS // steps), max_steps // steps))

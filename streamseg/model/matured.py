@@ -14,9 +14,9 @@ import numpy as np
 from streamseg.core.windows import DAY_MS, Int64Array
 from streamseg.model.bootstrap import paired_by_customer
 from streamseg.model.evaluate import Evaluation, evaluate, log_losses
-from streamseg.model.fit import horizon_grid
 from streamseg.model.history import History
 from streamseg.model.instants import Instants
+from streamseg.model.plan import horizon_grid
 from streamseg.model.replay import AnyHorizon, replay_scores
 
 MIN_ROWS: Final = 200

@@ -7,42 +7,18 @@ horizon. Knows neither customers nor time, and nothing of calibration.
 from __future__ import annotations
 
 import math
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from streamseg.compiled import compiled
-from streamseg.core.features import COLUMN
-from streamseg.core.scores import Float32Array
-from streamseg.elementary import exp, log
+from streamseg.core.features import FEATURES
+from streamseg.model.blueprint import CLIP, EMBEDDING, HEAD, LIMITS, LOG_DECAY, LOG_RATE, TOLD, ZERO_LOGIT, relate
 from streamseg.model.encoders import make, uniform
-
-HEAD: Final = 48
-EMBEDDING: Final = 16
-CLIP: Final = 6.0
-"""A standardised input is cut at so many deviations: one absurd order must not saturate every gate."""
-
-TOTALS: Final = tuple(COLUMN[name] for name in ("touchpoints", "active_days", "spend"))
-AGE: Final = COLUMN["age_days"]
-SETTLED_DAYS: Final = 30.0
-"""Totals of a life only grow, so in service they lie beyond all that training saw. The network reads them as rates, per
-so many days of age (and as many again, lest the first day looks like the busiest month)."""
-LOG_LARGEST: Final = 80.0
-"""Of a total's logarithm: far beyond all money, and still a finite float32 when it is taken back."""
-
-LOG_RATE: Final = (math.log(1e-5), math.log(1.0))
-"""Outcome days per day: at most one a day."""
-LOG_DECAY: Final = (math.log(1e-5), math.log(0.05))
-"""How fast the rate fades, per day."""
-LOG_SHAPE: Final = (math.log(0.1), math.log(30.0))
-"""Shape r of the gamma that mixes the Poisson rates: small = bursts, large = regular."""
-ZERO_LOGIT: Final = (-8.0, 3.0)
-LOG_SPREAD: Final = (math.log(0.05), math.log(1.5))
-SPEND_RANGE: Final = (-4.0, 4.0)
-"""Spend per outcome day, in deviations of its logarithm from the mean over customers."""
+from streamseg.model.serving.network import ServedNetwork
+from streamseg.wire.vocabulary import TYPES
 
 
 class Forecast(NamedTuple):
@@ -75,10 +51,10 @@ class Network(nn.Module):
         self.b_head = nn.Parameter(torch.zeros(HEAD))
         self.w_embedding = uniform(random, HEAD, EMBEDDING)
         self.b_embedding = nn.Parameter(torch.zeros(EMBEDDING))
-        self.w_out = uniform(random, EMBEDDING, 6 + types, gain=0.1)
-        self.b_out = nn.Parameter(torch.zeros(6 + types))
+        self.w_out = uniform(random, EMBEDDING, TOLD + types, gain=0.1)
+        self.b_out = nn.Parameter(torch.zeros(TOLD + types))
         # Past the bottleneck: rates of heavy buyers are linear in the logarithms that they come from.
-        self.w_skip = nn.Parameter(torch.zeros(features, 6 + types))
+        self.w_skip = nn.Parameter(torch.zeros(features, TOLD + types))
         self.mean: Tensor
         self.std: Tensor
         self.spend_level: Tensor
@@ -91,11 +67,27 @@ class Network(nn.Module):
         self.register_buffer("most", torch.full((features,), CLIP))
         self.register_buffer("spend_level", torch.zeros(()))
         self.register_buffer("spend_scale", torch.ones(()))
-        limits = torch.tensor((LOG_RATE, LOG_DECAY, LOG_SHAPE, ZERO_LOGIT, SPEND_RANGE, LOG_SPREAD))
+        limits = torch.tensor(LIMITS)
         self.low: Tensor
         self.high: Tensor
         self.register_buffer("low", limits[:, 0].clone(), persistent=False)
         self.register_buffer("high", limits[:, 1].clone(), persistent=False)
+
+    @classmethod
+    def of(cls, served: ServedNetwork) -> Network:
+        """The same weights, for learning on from them."""
+        network = cls(len(FEATURES), len(TYPES), encoder=served.encoder_name, hidden=served.hidden)
+        network.load_state_dict({name: torch.tensor(value) for name, value in served.tensors.items()})
+        return network
+
+    def served(self) -> ServedNetwork:
+        """What it has learnt so far, in compiled loops; it may go on learning.
+
+        Raises:
+            ValueError: If it was made for other features or types than this program's.
+        """
+        tensors = {name: np.array(value.numpy(), order="C", ndmin=1) for name, value in self.state_dict().items()}
+        return ServedNetwork(self.encoder_name, self.hidden, tensors)
 
     @property
     def state_size(self) -> int:
@@ -142,7 +134,7 @@ class Network(nn.Module):
 
     def closed_forms(self, out: Tensor) -> Forecast:
         """(N, 6 + T) raw outputs -> N forecasts; element by element, so the number of rows can't matter."""
-        rate, decay, shape, zero, spend, spread = bounded(out[:, :6], self.low, self.high).unbind(dim=1)
+        rate, decay, shape, zero, spend, spread = bounded(out[:, :TOLD], self.low, self.high).unbind(dim=1)
         return Forecast(
             log_rate=rate,
             log_decay=decay,
@@ -150,7 +142,7 @@ class Network(nn.Module):
             zero_logit=zero,
             spend_mu=self.spend_level + self.spend_scale * spend,
             spend_log_sigma=spread,
-            type_logits=out[:, 6:],
+            type_logits=out[:, TOLD:],
         )
 
     def start_at(self, *, rate: float, type_counts: Tensor) -> None:
@@ -159,26 +151,14 @@ class Network(nn.Module):
         for column, value, (low, high) in aims:
             share = min(max((value - low) / (high - low), 0.02), 0.98)
             self.b_out.data[column] = math.log(share / (1.0 - share)) * (high - low) / 4.0
-        self.b_out.data[6:] = torch.log((type_counts + 1.0) / (type_counts + 1.0).sum())
+        self.b_out.data[TOLD:] = torch.log((type_counts + 1.0) / (type_counts + 1.0).sum())
 
 
 def relative(x: Tensor) -> Tensor:
-    """(..., F) raw -> (..., F): the logarithms of totals (`TOTALS`) become those of rates per `SETTLED_DAYS`."""
+    """(..., F) raw -> (..., F): `relate`, for tensors."""
     y = torch.empty(x.shape, dtype=x.dtype)
     relate(x.contiguous().numpy().reshape(-1, x.shape[-1]), y.numpy().reshape(-1, x.shape[-1]))
     return y
-
-
-@compiled
-def relate(x: Float32Array, y: Float32Array) -> None:
-    """(N, F) -> (N, F) in `y`: `relative`, for compiled loops."""
-    for row in range(x.shape[0]):
-        for column in range(x.shape[1]):
-            y[row, column] = x[row, column]
-        settled = exp(min(max(x[row, AGE], 0.0), LOG_LARGEST)) - 1.0 + SETTLED_DAYS
-        for column in TOTALS:
-            total = exp(min(max(x[row, column], 0.0), LOG_LARGEST)) - 1.0
-            y[row, column] = log(1.0 + total * (SETTLED_DAYS / settled))
 
 
 def bounded(raw: Tensor, low: Tensor, high: Tensor) -> Tensor:

@@ -28,8 +28,6 @@ class ModelScorer:
     """Implements `core.scores.Scorer`."""
 
     def __init__(self, blend: Blend, *, calibration: Calibration, behaviours: Behaviours, digest: str) -> None:
-        for network in blend.networks:
-            network.eval().requires_grad_(False)
         self._blend = blend
         self._calibration = calibration
         self._behaviours = behaviours

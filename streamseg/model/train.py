@@ -16,7 +16,7 @@ from streamseg.errors import ConfigError
 from streamseg.model.artifact import Artifact, pack
 from streamseg.model.behaviours import Behaviours
 from streamseg.model.calibrate import Origin, choose_origin
-from streamseg.model.candidates import CLASSICAL, PARTNER, Candidate, Fits, TrainingPlan, choose, foremost
+from streamseg.model.candidates import CLASSICAL, PARTNER, Candidate, Fits, choose, foremost
 from streamseg.model.drift import refer
 from streamseg.model.evaluate import Evaluation, evaluate
 from streamseg.model.fit import Progress, uncapped_weights
@@ -26,6 +26,7 @@ from streamseg.model.grouping import group
 from streamseg.model.history import History, collect
 from streamseg.model.influence import heaviest
 from streamseg.model.judge import Trial, ask, ece_by_kind, fit_map, set_trial
+from streamseg.model.plan import TrainingPlan
 from streamseg.model.reference import to_json
 from streamseg.model.replay import Replayed
 from streamseg.model.scorer import ModelScorer, unfinished

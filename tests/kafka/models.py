@@ -30,7 +30,7 @@ def an_untrained_model(
     """Version and bytes of a model of one network; without a reference its drift can't be measured."""
     network = Network(len(FEATURES), len(TYPES), encoder="lstm", hidden=hidden, seed=1)
     data = pack(
-        Blend(networks=(network,), classical=None, share=0.0, average=np.ones(len(FEATURES), np.float32)),
+        Blend(networks=(network.served(),), classical=None, share=0.0, average=np.ones(len(FEATURES), np.float32)),
         spec=WEEKS,
         outcome_types=("purchase", "renew"),
         data_from_ms=1_000,

@@ -7,12 +7,12 @@ from typing import Final
 
 import numpy as np
 
-from streamseg.errors import ConfigError
 from streamseg.model.encoders.attention import Attention
 from streamseg.model.encoders.encoder import Encoder, uniform
 from streamseg.model.encoders.gru import GRU
 from streamseg.model.encoders.lstm import LSTM
 from streamseg.model.encoders.rnn import RNN
+from streamseg.model.serving import refuse_unknown
 
 __all__ = ["ENCODERS", "Encoder", "make", "uniform"]
 
@@ -30,6 +30,5 @@ def make(name: str, *, features: int, hidden: int, random: np.random.Generator) 
     Raises:
         ConfigError: If there is none of that name.
     """
-    if name not in ENCODERS:
-        raise ConfigError(f"encoder is {name!r}; expected one of {', '.join(ENCODERS)}")
+    refuse_unknown(name)
     return ENCODERS[name](features=features, hidden=hidden, random=random)

@@ -1,40 +1,18 @@
 """The one interface of all encoders: what a customer's windows leave behind, folded in one window after the other.
 
 Arrives: standardised features of windows (N, F). Leaves: packed states (N, S) that can be kept between two windows, and
-what the head reads of them (N, H). Knows neither customers, nor time, nor what is forecast. Torch learns (`Encoder`);
-compiled loops serve what was learnt (`Served`).
+what the head reads of them (N, H). Knows neither customers, nor time, nor what is forecast. Here torch learns; what
+was learnt is served by serving/.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-
-from streamseg.core.scores import Float32Array
-from streamseg.core.windows import Int64Array
-
-
-class Served(Protocol):
-    """An encoder with the weights of the moment at which it was made. A row of a result depends on that row alone."""
-
-    def fold(self, state: Float32Array, z: Float32Array, joined: Int64Array) -> None:
-        """Fold W windows into N states where these stand, from old to new.
-
-        Args:
-            state: (N, S), C order; who has more windows to be folded in stands before who has fewer.
-            z: (R, F) standardised, C order: the windows of the first of `joined`, then those of the second …
-            joined: (W,) how many states each window is folded into, the first ones; R in all, 0 to N, never falling.
-        """
-        ...
-
-    def read(self, state: Float32Array) -> Float32Array:
-        """(N, S) -> (N, H): what the head is told."""
-        ...
 
 
 class Encoder(nn.Module, ABC):
@@ -56,10 +34,6 @@ class Encoder(nn.Module, ABC):
     @abstractmethod
     def read(self, state: Tensor) -> Tensor:
         """(N, S) -> (N, H): what the head is told after a step."""
-
-    @abstractmethod
-    def served(self) -> Served:
-        """The same in compiled loops, with the weights of now."""
 
 
 def uniform(random: np.random.Generator, rows: int, columns: int, *, gain: float = 1.0) -> nn.Parameter:

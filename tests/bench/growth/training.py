@@ -12,7 +12,7 @@ from pathlib import Path
 from streamseg.agents.training import Bounds, TrainingJob, train_challengers
 from streamseg.core.spec import CoreSpec
 from streamseg.datasets import jsonl
-from streamseg.model.candidates import TrainingPlan
+from streamseg.model.plan import TrainingPlan
 from streamseg.wire.touchpoint import DecodeLimits, decode
 from tests.bench.place import Place
 

@@ -15,6 +15,7 @@ import torch
 
 from streamseg.core.features import FEATURES
 from streamseg.kafka.processed import process
+from streamseg.model.network import Network
 from streamseg.partition_row import Position
 from tests.bench.facts import SWEEP_SLICE, Facts, artifact_of, batches, pipelines
 from tests.bench.place import Place
@@ -47,7 +48,7 @@ def pipeline(place: Place) -> float:
 
 def cell(place: Place) -> float:
     """Seconds of one step of the first network for every row that it was asked about, in calls of the same sizes."""
-    facts, (network, *_) = Facts.read(place.facts), artifact_of(place).scorer.blend.networks
+    facts, network = Facts.read(place.facts), Network.of(artifact_of(place).scorer.blend.networks[0])
     sizes = facts.score_rows + facts.advance_rows
     x = torch.randn(max(sizes), len(FEATURES))
     state = torch.zeros(max(sizes), network.state_size)

@@ -16,7 +16,8 @@ from streamseg.core.features import COLUMN
 from streamseg.core.scores import Float32Array
 from streamseg.core.spec import CoreSpec
 from streamseg.model.artifact import load
-from streamseg.model.network import SETTLED_DAYS, TOTALS, log_mean, log_none
+from streamseg.model.blueprint import LIMITS, SETTLED_DAYS, TOTALS
+from streamseg.model.network import Network, log_mean, log_none
 from streamseg.model.scorer import ModelScorer
 from tests.bench.place import Place
 
@@ -33,7 +34,7 @@ class TorchModel:
 
     def __init__(self, scorer: ModelScorer) -> None:
         torch.set_num_threads(1)
-        self._network = scorer.blend.networks[0]
+        self._network = Network.of(scorer.blend.networks[0])
         self._calibration = scorer.calibration
         self._horizon = torch.tensor(scorer.horizon_days)
         self.version = scorer.version
@@ -67,8 +68,8 @@ class NumpyModel:
         network = scorer.blend.networks[0]
         if network.encoder_name != "lstm":
             raise ValueError(f"the peers step an lstm, and this model's encoder is {network.encoder_name}")
-        self._w = {name: value.numpy() for name, value in network.state_dict().items()}
-        self._low, self._width = network.low.tolist(), (network.high - network.low).tolist()
+        self._w = network.tensors
+        self._low, self._width = [low for low, _ in LIMITS], [high - low for low, high in LIMITS]
         self._calibration = scorer.calibration
         self._horizon = scorer.horizon_days
         self._h = network.hidden

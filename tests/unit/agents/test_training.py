@@ -16,8 +16,9 @@ from streamseg.core.spec import CoreSpec
 from streamseg.errors import ConfigError
 from streamseg.model.artifact import load
 from streamseg.model.calibrate import FRESH_WINDOWS
-from streamseg.model.candidates import TrainingPlan
 from streamseg.model.influence import share_limit
+from streamseg.model.network import Network
+from streamseg.model.plan import TrainingPlan
 from streamseg.model.train import train
 from streamseg.wire.batch import TouchpointBatch
 from tests.kafka.models import an_untrained_model
@@ -136,7 +137,7 @@ def until(batch: TouchpointBatch, end_ms: int) -> TouchpointBatch:
 def weights(artifact: bytes) -> Float32Array:
     """Of the network, side by side."""
     (network,) = load(artifact, spec=SPEC.windows).scorer.blend.networks
-    return np.concatenate([value.numpy().ravel() for value in network.parameters()])
+    return np.concatenate([value.detach().numpy().ravel() for value in Network.of(network).parameters()])
 
 
 @pytest.mark.parametrize(

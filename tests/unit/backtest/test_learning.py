@@ -7,10 +7,10 @@ import pytest
 
 from streamseg.backtest.learning import Learnt, OutcomesOnly, learn
 from streamseg.core.spec import CoreSpec
-from streamseg.model.candidates import TrainingPlan
 from streamseg.model.classical.members import FITS
 from streamseg.model.forecaster import Forecasts
 from streamseg.model.history import History, collect
+from streamseg.model.plan import TrainingPlan
 from streamseg.wire.batch import TouchpointBatch
 from streamseg.wire.vocabulary import TYPES
 from tests.unit.model.simulated import DAY_MS, START_MS, a_batch, some_shoppers

@@ -18,6 +18,7 @@ from streamseg.datasets import jsonl
 from streamseg.datasets.jsonl import FileRecord
 from streamseg.datasets.simulator import Options, simulate
 from streamseg.model.calibrate import Calibration
+from streamseg.model.network import Network
 from streamseg.wire.touchpoint import DecodeLimits, decode
 from tests.bench.peers.decide import Decided, decide
 from tests.bench.peers.fold import Customer, Touch, read
@@ -41,8 +42,9 @@ def records() -> Iterator[FileRecord]:
 @pytest.mark.parametrize("kind", [TorchModel, NumpyModel])
 def test_a_peer_reads_and_scores_what_the_worker_does(kind: type[TorchModel] | type[NumpyModel]) -> None:
     blend = a_blend("lstm")
-    blend.networks[0].scale_by(torch.from_numpy(some_rows(200, 0)[1]))
-    scorer = scorer_of(replace(blend), CALIBRATION)  # a blend serves the weights of when it was made
+    network = Network.of(blend.networks[0])
+    network.scale_by(torch.from_numpy(some_rows(200, 0)[1]))
+    scorer = scorer_of(replace(blend, networks=(network.served(),)), CALIBRATION)
     table, folds, model = CustomerTable(CoreSpec(gate_touchpoints=0, gate_age_days=0)), FoldCache(scorer), kind(scorer)
     kept: dict[bytes, Kept] = {}
     risks, scored = [], []

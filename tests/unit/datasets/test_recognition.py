@@ -15,7 +15,7 @@ from streamseg.datasets import jsonl
 from streamseg.datasets.past import past_of
 from streamseg.datasets.simulator import KINDS, Options, Simulated, simulate
 from streamseg.model.artifact import load
-from streamseg.model.candidates import TrainingPlan
+from streamseg.model.plan import TrainingPlan
 from streamseg.model.train import train
 from streamseg.pipeline import Rules
 from streamseg.replay import replay_effects

@@ -40,7 +40,7 @@ def a_blend(*encoders: str, hidden: int = 8, share: float = 0.0) -> Blend:
     for seed, encoder in enumerate(encoders, start=2):
         network = Network(len(FEATURES), len(TYPES), encoder=encoder, hidden=hidden, seed=seed)
         network.w_out.data *= 20.0
-        networks.append(network)
+        networks.append(network.served())
     average = np.linspace(0.0, 2.0, len(FEATURES), dtype=np.float32)
     return Blend(tuple(networks), PARETO if share else None, share, average, SPEND if networks else None)
 

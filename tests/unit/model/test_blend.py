@@ -14,6 +14,7 @@ from streamseg.model.blend import Blend, Outlook, expected, mix
 from streamseg.model.classical.members import discount
 from streamseg.model.classical.past import past_from_features
 from streamseg.model.forecaster import DISCOUNT_PER_DAY
+from streamseg.model.network import Network
 from tests.unit.model.scorers import BLENDS, PARETO, SPEND, a_blend, some_rows
 
 AVERAGE = np.zeros(len(FEATURES), np.float32)
@@ -93,7 +94,7 @@ def test_the_next_type_is_the_mean_of_what_each_network_says(name: str) -> None:
     (state, x), start, said = many_rows(blend), 0, []
     found = blend.next_types(state, x)
     with torch.inference_mode():
-        for network in blend.networks:
+        for network in map(Network.of, blend.networks):
             stop = start + network.state_size
             z = network.standardise(torch.from_numpy(x))
             logits = network.forecast(torch.from_numpy(state[:, start:stop]), z).type_logits

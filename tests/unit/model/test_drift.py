@@ -11,9 +11,9 @@ from streamseg.core.spec import CoreSpec
 from streamseg.core.windows import WindowSpec
 from streamseg.errors import ConfigError
 from streamseg.model.artifact import Artifact, load
-from streamseg.model.candidates import TrainingPlan
 from streamseg.model.drift import Drift, DriftLimits, look_for_drift, refer
 from streamseg.model.history import History, collect
+from streamseg.model.plan import TrainingPlan
 from streamseg.model.reference import COMPARED, histogram_of, ks_by_chance, psi, to_json
 from streamseg.model.train import train
 from streamseg.wire.batch import TouchpointBatch

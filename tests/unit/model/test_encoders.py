@@ -11,10 +11,13 @@ from torch import Tensor, nn
 
 from streamseg.errors import ConfigError
 from streamseg.model.encoders import ENCODERS, Encoder, make
-from streamseg.model.encoders.attention import REACH, Attention
+from streamseg.model.encoders.attention import Attention
 from streamseg.model.encoders.gru import GRU
 from streamseg.model.encoders.lstm import LSTM
 from streamseg.model.encoders.rnn import RNN
+from streamseg.model.serving import ENCODERS as SERVED
+from streamseg.model.serving.attention import REACH
+from streamseg.model.serving.encoder import Served
 from streamseg.settings.tree import ModelSettings
 
 every_encoder = pytest.mark.parametrize("name", ENCODERS)
@@ -35,6 +38,10 @@ def folded(encoder: Encoder, z: Tensor, state: Tensor | None = None) -> Tensor:
     for projected in encoder.project(z):
         state = encoder.step(state, projected)
     return state
+
+
+def served_from(name: str, encoder: Encoder) -> Served:
+    return SERVED[name](encoder.hidden, {key: value.numpy() for key, value in encoder.state_dict().items()})
 
 
 def test_an_lstm_step_by_hand_is_what_the_paper_says() -> None:
@@ -85,8 +92,16 @@ def test_an_unknown_encoder_is_refused_by_name() -> None:
     assert str(refused.value) == "encoder is 'lsmt'; expected one of lstm, gru, rnn, attention"
 
 
-def test_the_setting_offers_every_encoder() -> None:
-    assert ModelSettings.__dataclass_fields__["encoder"].metadata["choices"] == tuple(ENCODERS)
+def test_the_setting_offers_every_encoder_and_every_one_is_served() -> None:
+    assert ModelSettings.__dataclass_fields__["encoder"].metadata["choices"] == tuple(ENCODERS) == tuple(SERVED)
+
+
+@every_encoder
+@pytest.mark.parametrize("hidden", [1, 6])
+def test_what_is_served_is_told_by_name_and_shape(name: str, hidden: int) -> None:
+    encoder = make(name, features=5, hidden=hidden, random=seeded())
+    assert SERVED[name].shapes(5, hidden) == {key: (*value.shape,) for key, value in encoder.state_dict().items()}
+    assert served_from(name, encoder).state_size == encoder.state_size
 
 
 @every_encoder
@@ -180,7 +195,7 @@ def test_what_is_served_is_what_was_learnt(name: str, hidden: int) -> None:
     encoder, z = make(name, features=5, hidden=hidden, random=seeded()), windows(20, rows=70)
     for weight in encoder.parameters():  # biases, too
         weight.data += torch.from_numpy(seeded(2).normal(0.0, 0.1, weight.shape).astype(np.float32))
-    state, served = np.zeros((70, encoder.state_size), np.float32), encoder.served()
+    state, served = np.zeros((70, encoder.state_size), np.float32), served_from(name, encoder)
     served.fold(state, z.reshape(-1, 5).numpy(), np.full(20, 70))
     with torch.inference_mode():
         expected = folded(encoder, z)
@@ -191,7 +206,7 @@ def test_what_is_served_is_what_was_learnt(name: str, hidden: int) -> None:
 @every_encoder
 def test_each_state_is_given_its_own_windows_whoever_joins_when(name: str) -> None:
     encoder = make(name, features=5, hidden=6, random=seeded())
-    served, z = encoder.served(), windows(3).numpy()
+    served, z = served_from(name, encoder), windows(3).numpy()
     joined = np.array([2, 2, 7])
     start = seeded(5).uniform(-1.0, 1.0, (7, encoder.state_size)).astype(np.float32)
     state = start.copy()

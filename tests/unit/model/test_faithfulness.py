@@ -7,7 +7,7 @@ import pytest
 
 from streamseg.core.spec import CoreSpec
 from streamseg.model.artifact import load
-from streamseg.model.candidates import TrainingPlan
+from streamseg.model.plan import TrainingPlan
 from streamseg.model.train import train
 from tests.bench.faithfulness import Faithfulness, measure
 from tests.unit.model.simulated import DAY_MS, START_MS, some_shoppers

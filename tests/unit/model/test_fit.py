@@ -16,14 +16,16 @@ from streamseg.core.spec import CoreSpec
 from streamseg.errors import ConfigError
 from streamseg.model.blend import Blend
 from streamseg.model.calibrate import Calibration
-from streamseg.model.fit import fit, horizon_grid, label
+from streamseg.model.fit import fit, label
 from streamseg.model.folds import Folds
 from streamseg.model.history import History, collect
 from streamseg.model.influence import share_limit
 from streamseg.model.network import Network
 from streamseg.model.optimise import OneCycleAdamW, one_cycle
+from streamseg.model.plan import horizon_grid
 from streamseg.model.replay import replay_scores
 from streamseg.model.scorer import unfinished
+from streamseg.model.serving.network import ServedNetwork
 from streamseg.wire.vocabulary import TYPE_CODES
 from tests.unit.model.simulated import DAY_MS, START_MS, a_batch, some_shoppers
 
@@ -35,7 +37,7 @@ def fitted(
     until_ms: int | None = None,
     epochs: int = 2,
     max_steps: int = 60,
-    warm: Network | None = None,
+    warm: ServedNetwork | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Network:
     return fit(
@@ -131,10 +133,10 @@ def steps_of(history: History) -> int:
 def test_a_warm_start_goes_on_from_the_given_weights_and_scales_and_leaves_them_as_they_are() -> None:
     history = collect(some_shoppers(150, 100), CoreSpec())
     before = fitted(history, max_steps=300)
-    kept = {name: value.clone() for name, value in before.state_dict().items()}
+    served, kept = before.served(), before.state_dict()
     one_pass = steps_of(history)
-    warm, cold = (fitted(history, max_steps=one_pass, seed=1, warm=start) for start in (before, None))
-    assert all(torch.equal(value, kept[name]) for name, value in before.state_dict().items())
+    warm, cold = (fitted(history, max_steps=one_pass, seed=1, warm=start) for start in (served, None))
+    assert all(np.array_equal(value, before.served().tensors[name]) for name, value in served.tensors.items())
     for scale in ("mean", "std", "least", "most", "spend_level", "spend_scale"):
         assert torch.equal(warm.state_dict()[scale], kept[scale]), scale
     assert not _same_weights(warm, before)
@@ -173,7 +175,7 @@ def test_one_customer_with_most_of_the_touchpoints_hardly_moves_the_fit() -> Non
 
 
 def _buys(history: History, network: Network) -> Float64Array:
-    blend = Blend((network,), None, 0.0, np.zeros(len(FEATURES), np.float32))
+    blend = Blend((network.served(),), None, 0.0, np.zeros(len(FEATURES), np.float32))
     return 1.0 - replay_scores(unfinished(blend, Calibration(28.0)), history, history.instants).none
 
 

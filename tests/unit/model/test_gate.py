@@ -219,7 +219,7 @@ def _candidate(learnt_from: History, trial: Trial) -> Judged:
         seed=0,
         progress=lambda share: None,
     )
-    blend = Blend((network,), None, 0.0, np.zeros(len(FEATURES), np.float32))
+    blend = Blend((network.served(),), None, 0.0, np.zeros(len(FEATURES), np.float32))
     served = served_crosswise(ask(unfinished(blend, Calibration(28.0)), trial), trial)
     return Judged("candidate", served.none, served.count)
 

@@ -20,6 +20,7 @@ from streamseg.model.encoders import ENCODERS
 from streamseg.model.folds import Folds
 from streamseg.model.history import collect
 from streamseg.model.instants import BOUNDARIES_PER_ACTIVE_WINDOW
+from streamseg.model.network import Network
 from streamseg.model.replay import replay_scores
 from streamseg.wire.batch import TouchpointBatch
 from streamseg.wire.event_ids import EventIds
@@ -286,7 +287,8 @@ def test_scores_of_a_history_are_those_of_the_workers_path_to_the_bit(
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_the_trainers_states_are_the_workers_states(encoder: str) -> None:
     history, scorer = collect(some_shoppers(25, 700), SPEC), a_scorer(encoder)
-    (network,) = scorer.blend.networks
+    (served,) = scorer.blend.networks
+    network = Network.of(served)
     folds = Folds(history, history.instants)
     trained = np.full(len(history.instants), np.nan)
     for batch in folds.batches(np.random.default_rng(1)):
@@ -296,5 +298,5 @@ def test_the_trainers_states_are_the_workers_states(encoder: str) -> None:
             forecast = network.forecast(states[chunk.step, chunk.sequence], folds.z(network, chunk))
             assert np.isnan(trained[chunk.instants]).all()  # an instant lies in one fold only
             trained[chunk.instants] = expected(torch.stack(forecast[:6]).detach().double().numpy(), 90.0).days
-    served = replay_scores(scorer, history, history.instants).count
-    assert trained == pytest.approx(served, rel=1e-5, abs=1e-5)
+    found = replay_scores(scorer, history, history.instants).count
+    assert trained == pytest.approx(found, rel=1e-5, abs=1e-5)

@@ -46,7 +46,7 @@ def network(history: History) -> Network:
 
 def a_version(network: Network, *, offset: float = 0.0) -> ModelScorer:
     average = np.zeros(len(FEATURES), np.float32)
-    return unfinished(Blend((network,), None, 0.0, average), Calibration(56.0, offset=offset))
+    return unfinished(Blend((network.served(),), None, 0.0, average), Calibration(56.0, offset=offset))
 
 
 @pytest.fixture(scope="module")

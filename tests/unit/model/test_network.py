@@ -13,19 +13,9 @@ from torch import Tensor
 
 from streamseg.core.features import COLUMN, FEATURES
 from streamseg.errors import ConfigError
+from streamseg.model.blueprint import AGE, CLIP, LOG_RATE, TOTALS
 from streamseg.model.encoders import ENCODERS
-from streamseg.model.network import (
-    AGE,
-    CLIP,
-    LOG_RATE,
-    TOTALS,
-    Forecast,
-    Network,
-    log_likelihood,
-    log_mean,
-    log_none,
-    relative,
-)
+from streamseg.model.network import Forecast, Network, log_likelihood, log_mean, log_none, relative
 
 
 def a_network(encoder: str = "lstm", *, features: int = 5, hidden: int = 4, seed: int = 1) -> Network:

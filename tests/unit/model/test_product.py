@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamseg.core.scores import Float32Array
-from streamseg.model.product import PANEL, add_product, pack, product, widened
+from streamseg.model.serving.product import PANEL, add_product, pack, product, widened
 
 
 def drawn(*shape: int, seed: int = 0) -> Float32Array:

@@ -17,9 +17,9 @@ from streamseg.core.windows import WindowSpec
 from streamseg.errors import ConfigError
 from streamseg.model.artifact import Artifact, load
 from streamseg.model.calibrate import choose_origin
-from streamseg.model.candidates import TrainingPlan
 from streamseg.model.history import History, collect
 from streamseg.model.judge import Trial, set_trial
+from streamseg.model.plan import TrainingPlan
 from streamseg.model.replay import replay_next_types, replay_scores
 from streamseg.model.train import Trained, train, train_on
 from streamseg.wire.batch import TouchpointBatch

@@ -9,8 +9,8 @@ import pytest
 from streamseg import compose
 from streamseg.errors import ConfigError
 from streamseg.kafka.token_file import TokenFile
-from streamseg.model.candidates import TrainingPlan
 from streamseg.model.drift import DriftLimits
+from streamseg.model.plan import TrainingPlan
 from streamseg.pipeline import Rules
 from streamseg.settings import RetrainSettings, Settings, load
 

@@ -8,26 +8,25 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import torch
 
 from streamseg.core.decide import Policy
 from streamseg.core.features import FEATURES
+from streamseg.core.scores import Float32Array
 from streamseg.core.spec import CoreSpec
 from streamseg.errors import ConfigError
 from streamseg.model.artifact import Artifact
-from streamseg.model.network import AGE, HEAD, TOTALS, Network
+from streamseg.model.blueprint import AGE, EMBEDDING, HEAD, LIMITS, TOLD, TOTALS
+from streamseg.model.serving.network import ServedNetwork
 from streamseg.wire.vocabulary import CHANNELS, MONEY_SIGNS, TYPES
 
-PARAMETERS: Final = 6
-"""Outputs of the head that forecast; the logits of the next touchpoint's type are only for training."""
 ALLOWED_SKEW_MS: Final = 300_000
 """As the worker's default."""
 
 
-def the_network(artifact: Artifact) -> Network:
+def the_network(artifact: Artifact) -> ServedNetwork:
     """The one LSTM of an artefact; a classical model beside it is left out in the peer's favour.
 
     Raises:
@@ -57,47 +56,46 @@ def export(artifact: Artifact, *, spec: CoreSpec | None = None, policy: Policy |
     network = the_network(artifact)
     behaviours = artifact.behaviours
     names = "\n".join((artifact.version, *TYPES, *CHANNELS, *behaviours.names)).encode()
-    embedding = network.b_embedding.shape[0]
-    sizes = (len(FEATURES), network.hidden, HEAD, embedding, len(TYPES), len(CHANNELS), len(behaviours.names))
+    sizes = (len(FEATURES), network.hidden, HEAD, EMBEDDING, len(TYPES), len(CHANNELS), len(behaviours.names))
     header = (*sizes, *TOTALS, AGE, len(names))
     return b"".join(
         [
             struct.pack(f"<{len(header)}i", *header),
             names,
-            *(np.ascontiguousarray(one.detach().numpy(), "<f4").tobytes() for one in _weights(network)),
+            *(np.ascontiguousarray(one, "<f4").tobytes() for one in _weights(network)),
             _doubles(_forms(network, artifact)),
             _doubles(_rules(spec or CoreSpec(), policy or Policy())),
         ]
     )
 
 
-def _weights(network: Network) -> list[torch.Tensor]:
-    encoder: Any = network.encoder
+def _weights(network: ServedNetwork) -> list[Float32Array]:
+    learnt = network.tensors
     return [
-        network.mean,
-        network.std,
-        network.least,
-        network.most,
-        encoder.w_input,
-        encoder.w_state,
-        encoder.bias,
-        network.w_head,  # rows of the state first, then those of the input
-        network.b_head,
-        network.w_embedding,
-        network.b_embedding,
-        network.w_out[:, :PARAMETERS],
-        network.w_skip[:, :PARAMETERS],
-        network.b_out[:PARAMETERS],
+        learnt["mean"],
+        learnt["std"],
+        learnt["least"],
+        learnt["most"],
+        learnt["encoder.w_input"],
+        learnt["encoder.w_state"],
+        learnt["encoder.bias"],
+        learnt["w_head"],  # rows of the state first, then those of the input
+        learnt["b_head"],
+        learnt["w_embedding"],
+        learnt["b_embedding"],
+        learnt["w_out"][:, :TOLD],
+        learnt["w_skip"][:, :TOLD],
+        learnt["b_out"][:TOLD],
     ]
 
 
-def _forms(network: Network, artifact: Artifact) -> list[float]:
+def _forms(network: ServedNetwork, artifact: Artifact) -> list[float]:
     calibration, behaviours = artifact.scorer.calibration, artifact.behaviours
     return [
-        float(network.spend_level),
-        float(network.spend_scale),
-        *network.low.tolist(),
-        *network.high.tolist(),
+        *network.tensors["spend_level"].tolist(),
+        *network.tensors["spend_scale"].tolist(),
+        *(low for low, _ in LIMITS),
+        *(high for _, high in LIMITS),
         calibration.horizon_days,
         calibration.level,
         calibration.slope,
