@@ -27,7 +27,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from streamseg.errors import InvariantError
 
 READY_LIMIT_S: Final = 90.0
-"""A slow machine imports torch in ten seconds; this is for the slowest."""
+"""The first start on a machine compiles for some seconds; this is for the slowest machine."""
 STOP_LIMIT_S: Final = 20.0
 """The worker drains within 10 s; twice that is a worker that does not."""
 _LATENCY: Final = "streamseg_end_to_end_latency_seconds_bucket"
