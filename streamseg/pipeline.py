@@ -1,7 +1,8 @@
 """The journey of a touchpoint on one page: decode → observe → score → decide → encode, for one input partition.
 
 Arrives: the records of a batch. Leaves: `Effects`, to be committed together. Synchronous, no Kafka, no clock but the
-`now_ms` it is given: the worker, the replay and the tests all call this. Every call comes from the one scoring thread.
+`now_ms` it is given: the worker, the replay and the tests all call this. Calls come one
+after another; pipelines of other partitions may run meanwhile, in other threads.
 """
 
 from __future__ import annotations

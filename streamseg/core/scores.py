@@ -37,7 +37,7 @@ class Scores:
 
 
 class Scorer(Protocol):
-    """A loaded model. Not thread-safe: all calls come from the one scoring thread."""
+    """A loaded model. Nothing in it changes: the pipelines of several partitions call it at once."""
 
     @property
     def version(self) -> str: ...

@@ -25,7 +25,7 @@ LEAST_RECORDS: Final = 100
 QUICK_S: Final = 0.25
 SLOW_S: Final = 1.0
 """A full batch that took less than `QUICK_S` to score is followed by larger ones, one above `SLOW_S` by smaller ones:
-large batches cost least a record, but all partitions of a worker share one thread, and a restore waits for it."""
+large batches cost least a record, but all partitions of a worker share few threads, and a restore waits for one."""
 IDLE_WAIT_S: Final = 0.2
 """How long an idle agent waits for a record before it looks at the clock and at its orders."""
 

@@ -85,7 +85,7 @@ class PartitionAgent:
         model: The current model; another object after a swap.
         committed_offset: The group's committed offset of a partition, None for none.
         decoding: A thread that decodes the next batch while another one is scored.
-        scoring: The one thread in which every pipeline of this process runs.
+        scoring: The threads in which the pipelines of this process run; one pipeline in one of them at a time.
         tell, restored, failed: Called after each transaction, each restore (with its seconds), each fate unknown.
     """
 
@@ -269,7 +269,7 @@ class PartitionAgent:
             log.info("%s[%d]: model %s", self.source.topic, self.source.partition, scorer.version)
 
     async def _in_scoring_thread(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Do it in the one thread of all pipelines. What still waits for the thread when we drain is not begun."""
+        """Do it where pipelines run. What still waits for a thread when we drain is not begun."""
         return await self._in_thread(self._scoring, work, *arguments)
 
     async def _in_thread(self, thread: Executor, work: Callable[..., T], *arguments: Any) -> T:

@@ -1,4 +1,4 @@
-"""One batch through the pipeline, with one slice of the sweep: what runs in the scoring thread, and what it leaves.
+"""One batch through the pipeline, with one slice of the sweep: what runs in a scoring thread, and what it leaves.
 
 Records arrive; a `Batch` that is ready to be committed leaves. No Kafka is spoken here, and nothing waits.
 """
@@ -29,7 +29,7 @@ class Batch:
     backlog: int
     """Silent customers who are due and not yet swept."""
     seconds: float
-    """In the scoring thread."""
+    """In its scoring thread."""
 
 
 def decode(pipeline: Pipeline, records: Sequence[Any]) -> tuple[Decoded, float]:

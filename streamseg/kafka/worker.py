@@ -75,7 +75,7 @@ class InferenceWorker(Service, ConsumerRebalanceListener):
         new_agent: Makes the agent of a partition; it is given the group's committed offsets to ask.
         health: Told what the worker waits for.
         metrics: Told which partitions are served.
-        scoring: The thread of all pipelines; closed with the worker.
+        scoring: The threads of the pipelines; closed with the worker.
         drain_s: So long may transactions in flight take at the end; what takes longer is cut off.
         watchdog_s: Lag and no commit for so long: rejoin the group once; still so: end the worker.
     """
