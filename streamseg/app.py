@@ -39,8 +39,8 @@ from streamseg.wire.topics import TOUCHPOINTS
 
 READINESS_EVERY_S = 1.0
 SCORING_THREADS = 2
-"""Most of scoring are compiled loops, which hold no lock: a second thread brought 5 to 13 % more touchpoints on two cores
-with the broker beside, and a fifth less at p99. More of them would wait for what Python does between the loops."""
+"""Most of scoring are compiled loops, which hold no lock: a second thread brought 5 to 13 % more touchpoints on two
+cores with the broker beside, and a fifth less at p99. More would wait for what Python does between the loops."""
 SHUTDOWN_S = 3.0
 """What remains after the drain within the time that SIGTERM allows: closing the web server, the loop, the process."""
 
