@@ -21,6 +21,7 @@ from aiokafka import AIOKafkaProducer
 
 from streamseg.datasets import jsonl
 from streamseg.kafka.partitioner import partition_of
+from streamseg.kafka.produce import BATCH_BYTES
 from streamseg.wire.topics import TOUCHPOINTS
 from tests.bench.place import Place
 from tests.faults.cluster import PARTITIONS
@@ -124,7 +125,7 @@ def touchpoint(number: int, template: Template, pace: Pace) -> tuple[int, bytes,
 
 async def keep(pace: Pace, bootstrap: str, pool: list[Template]) -> Kept:
     """Publish by a pace whose beginning is set now, and return it."""
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=0)
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=0, max_batch_size=BATCH_BYTES)
     await producer.start()
     pace = replace(pace, begin_ms=time.time_ns() // 1_000_000 + LEAD_MS)
     deliveries, late_ms, number, contents = [], [], 0, cycle(pool)
@@ -134,7 +135,10 @@ async def keep(pace: Pace, bootstrap: str, pool: list[Template]) -> Kept:
         batches = [producer.create_batch() for _ in range(PARTITIONS)]
         while number < pace.touchpoints and pace.due_ms(number) == due_ms:
             partition, key, value = touchpoint(number, next(contents), pace)
-            batches[partition].append(timestamp=due_ms, key=key, value=value)
+            if batches[partition].append(timestamp=due_ms, key=key, value=value) is None:
+                raise RuntimeError(
+                    f"the touchpoints of {TICK_MS} ms at {pace.rate:,.0f}/s don't fit in a batch of {BATCH_BYTES} bytes"
+                )
             number += 1
         for partition, batch in enumerate(batches):
             if batch.record_count():
