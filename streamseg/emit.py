@@ -28,7 +28,7 @@ from streamseg.wire.blocks import Block
 from streamseg.wire.event_ids import EventIds
 from streamseg.wire.ids import model_cause, silence_cause
 from streamseg.wire.outputs import Origin
-from streamseg.wire.spans import Spans, joined, locked
+from streamseg.wire.spans import Spans, joined, locked, packed
 from streamseg.wire.writing import (
     CHANGED,
     ENTERED,
@@ -109,7 +109,7 @@ class Emitter:
         said = self._said(verdicts, kind)
         said["forecast"] = np.concatenate([some.forecast for some in self._gathered])
         reasons, phrases = self._reasons(verdicts, said)
-        customers = self.table.customer_ids.spans(verdicts["slot"])
+        customers = packed(self.table.customer_ids.spans(verdicts["slot"]))
         causes = self._causes(verdicts, kind)
         text, left = write(Given(self._terms(), said, customers, causes, reasons, phrases))
         key = Spans(customers.text, customers.start[left["said"]], customers.stop[left["said"]])

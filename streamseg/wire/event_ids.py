@@ -7,8 +7,7 @@ from typing import Final, overload
 
 import numpy as np
 
-from streamseg.compiled import compiled
-from streamseg.wire.spans import Int64Array, Spans, UInt8Array, joined
+from streamseg.wire.spans import Int64Array, Spans, packed
 
 
 class EventIds(Sequence[str]):
@@ -28,10 +27,8 @@ class EventIds(Sequence[str]):
     @classmethod
     def of(cls, spans: Spans) -> EventIds:
         """Take copies of N strings in UTF-8, so that the rest of the text can go."""
-        stop = np.cumsum(spans.stop - spans.start)
-        text = np.empty(stop[-1] if len(stop) else 0, np.uint8)
-        _copy(spans.text, spans.start, spans.stop, text)
-        return cls(text.tobytes(), stop - (spans.stop - spans.start), stop)
+        text, start, stop = packed(spans)
+        return cls(text.tobytes(), start, stop)
 
     @property
     def spans(self) -> Spans:
@@ -55,14 +52,5 @@ class EventIds(Sequence[str]):
         return EventIds(self._text, self._start[rows], self._stop[rows])
 
 
-@compiled
-def _copy(text: UInt8Array, start: Int64Array, stop: Int64Array, to: UInt8Array) -> None:
-    at = 0
-    for row in range(len(start)):
-        for place in range(start[row], stop[row]):
-            to[at] = text[place]
-            at += 1
-
-
-NO_IDS: Final = EventIds.of(joined([]))
+NO_IDS: Final = EventIds(b"", *np.empty((2, 0), np.int64))
 """Of silence, which has none."""

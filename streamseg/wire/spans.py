@@ -8,6 +8,8 @@ from typing import NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from streamseg.compiled import compiled
+
 UInt8Array = NDArray[np.uint8]
 Int64Array = NDArray[np.int64]
 
@@ -71,3 +73,25 @@ def joined(parts: Sequence[bytes]) -> Spans:
     size = np.fromiter(map(len, parts), np.int64, len(parts))
     stop = np.cumsum(size + 1) - 1
     return Spans(np.frombuffer(b"\0".join([*parts, b""]), np.uint8), stop - size, stop)
+
+
+def packed(spans: Spans) -> Spans:
+    """Copies of N byte strings end to end, so that the rest of the text can go.
+
+    >>> packed(Spans(np.frombuffer(b"abcd", np.uint8), np.array([2, 0]), np.array([4, 1]))).text.tobytes()
+    b'cda'
+    """
+    size = spans.stop - spans.start
+    stop = np.cumsum(size)
+    text = np.empty(stop[-1] if len(stop) else 0, np.uint8)
+    _copy(spans.text, spans.start, spans.stop, text)
+    return Spans(locked(text), stop - size, stop)
+
+
+@compiled
+def _copy(text: UInt8Array, start: Int64Array, stop: Int64Array, to: UInt8Array) -> None:
+    at = 0
+    for row in range(len(start)):
+        for place in range(start[row], stop[row]):
+            to[at] = text[place]
+            at += 1
