@@ -30,7 +30,7 @@ def test_a_worker_killed_six_times_loses_doubles_and_falsifies_nothing(large_sta
         stage.publish(pieces.pop(0))
         with stage.publishing([*pieces.pop(0), *pieces.pop(0)]):
             victim.wake()
-            time.sleep(moments.uniform(0, 0.15))
+            time.sleep(moments.uniform(0, 0.03))
             victim.kill()
             # ... and touchpoints are left that were its own to do, before any takeover. Else the kill doesn't count.
             kills += stage.progress.lag(owned) > 0
