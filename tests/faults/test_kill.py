@@ -32,8 +32,8 @@ def test_a_worker_killed_six_times_loses_doubles_and_falsifies_nothing(large_sta
             victim.wake()
             time.sleep(moments.uniform(0, 0.03))
             victim.kill()
-            # ... and touchpoints are left that were its own to do, before any takeover. Else the kill doesn't count.
-            kills += stage.progress.lag(owned) > 0
+        # ... and touchpoints are left that were its own to do, before any takeover. Else the kill doesn't count.
+        kills += stage.progress.lag(owned) > 0
         victim.start()
     for piece in pieces:
         stage.publish(piece)
