@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from streamseg.core.decide import NEW, NONE, STAGES, VERDICT, Policy
 from streamseg.core.features import Records
 from streamseg.core.grounds import GROUND_NAMES
-from streamseg.core.reasons import WHOLE_LIFE_MS, Reasons
+from streamseg.core.reasons import Reasons
 from streamseg.core.scores import Float64Array, Scores
 from streamseg.core.steps import Kind as StepKind
 from streamseg.core.steps import Steps
@@ -27,7 +27,7 @@ from streamseg.effects import Effects
 from streamseg.wire.blocks import Block
 from streamseg.wire.event_ids import EventIds
 from streamseg.wire.ids import model_cause, silence_cause
-from streamseg.wire.outputs import Origin
+from streamseg.wire.outputs import WHOLE_LIFE_MS, Origin
 from streamseg.wire.spans import Spans, joined, locked, packed
 from streamseg.wire.writing import (
     CHANGED,
@@ -125,7 +125,7 @@ class Emitter:
             horizon_days=self.horizon_days,
             model=self.model_version,
             origin=self.origin,
-            segments=[f"{stage}/{behaviour}" if behaviour else stage for stage, behaviour in named],
+            segments=tuple(f"{stage}/{behaviour}" if behaviour else stage for stage, behaviour in named),
             reasons=REASON_NAMES,
             run=self.run,
             holdout_percent=self.holdout_percent,

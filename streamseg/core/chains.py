@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,17 +31,6 @@ class Chains:
     def reserve(self, slots: int) -> None:
         """Make room for so many customers."""
         self.newest = grown(self.newest, slots, END)
-
-    def walk(self, slots: Int64Array) -> Iterator[tuple[Int64Array, Int64Array]]:
-        """Go through the chains in step, newest first: (positions in `slots`, record indexes) until all have ended."""
-        who, at = np.arange(len(slots)), self.newest[slots].astype(np.int64)
-        while True:
-            alive = at != END
-            who, at = who[alive], at[alive]
-            if not len(who):
-                return
-            yield who, at
-            at = self.older[at].astype(np.int64)
 
     def of(self, slot: int) -> list[int]:
         """One customer's record indexes, newest first."""

@@ -19,12 +19,11 @@ from streamseg.core.scores import Float32Array, Float64Array
 from streamseg.core.spec import CoreSpec
 from streamseg.core.windows import Int64Array
 from streamseg.core.words import facts_of, feature_words, outcome_word, touchpoint_words, when
+from streamseg.wire.outputs import WHOLE_LIFE_MS
 
 REASONS_LIMIT: Final = 3
 LEAST_CONTRIBUTION: Final = 0.005
 """Grounds that move the probability by less are noise to a reader; the strongest is named all the same."""
-WHOLE_LIFE_MS: Final = -1
-"""Stands for both ends of a span that is no span; no window starts then."""
 
 
 @dataclass(frozen=True, slots=True)

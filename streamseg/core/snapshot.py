@@ -23,6 +23,7 @@ from streamseg.core.windows import Int64Array
 from streamseg.errors import InvariantError
 from streamseg.wire.blocks import BLOCK_TOPICS, TOMBSTONE, Block
 from streamseg.wire.fingerprint import fingerprint, fingerprints, xxh64
+from streamseg.wire.pen import put_word
 from streamseg.wire.spans import Spans, UInt8Array, joined
 from streamseg.wire.topics import CHANGELOG
 
@@ -78,10 +79,10 @@ def changed_rows(table: CustomerTable) -> Block:
     most += _count(touched, ids.newest, ids.older) * IDS.itemsize
     most += len(stale) * (_HEADER_BYTES + CHUNK * SUMMARY.itemsize)
     value = Spans(np.empty(most, np.uint8), *np.full((2, len(touched) + len(stale)), TOMBSTONE, np.int64))
-    closed = _Chained(summaries.records["window"], _bytes_of(summaries.records), summaries.newest, summaries.older)
-    known = _Chained(ids.records["hash"][:, 0], _bytes_of(ids.records), ids.newest, ids.older)
+    closed = _Chained(_bytes_of(summaries.records), summaries.newest, summaries.older)
+    known = _Chained(_bytes_of(ids.records), ids.newest, ids.older)
     size = _write_customers(touched, _bytes_of(lives), closed, known, value)
-    size = _write_chunks(stale, closed, value, len(touched), size)
+    size = _write_chunks(stale, closed, summaries.records["window"], value, len(touched), size)
     key = _keys(table.customer_ids.spans(np.concatenate((touched, stale[:, 0]))), stale[:, 1])
     table.touched.clear()
     table.stale_chunks.clear()
@@ -110,15 +111,12 @@ def _write_keys(customers: Spans, chunks: Int64Array, key: Spans) -> None:
             for byte in range(8):
                 key.text[at + byte] = chunks[row - first] >> (56 - 8 * byte) & 0xFF
             at += 8
-        for place in range(customers.start[row], customers.stop[row]):
-            key.text[at] = customers.text[place]
-            at += 1
+        put_word(key.text, at, customers, row)
 
 
 class _Chained(NamedTuple):
     """Chains as compiled loops read them."""
 
-    window: Int64Array
     content: NDArray[np.uint8]
     """(R, bytes of a record)"""
     newest: Links
@@ -165,7 +163,7 @@ def _write_customers(slots: Int64Array, lives: NDArray[np.uint8], closed: _Chain
 
 
 @compiled
-def _write_chunks(stale: NDArray[np.int64], closed: _Chained, to: Spans, row: int, at: int) -> int:
+def _write_chunks(stale: Int64Array, closed: _Chained, window: Int64Array, to: Spans, row: int, at: int) -> int:
     """The closed summaries of a chunk from new to old; a chunk that has none left stays a tombstone."""
     for slot, chunk in stale:
         start, one = at, closed.newest[slot]
@@ -173,7 +171,7 @@ def _write_chunks(stale: NDArray[np.int64], closed: _Chained, to: Spans, row: in
         if one != END:
             one = closed.older[one]
         while one != END:
-            if closed.window[one] // CHUNK == chunk:
+            if window[one] // CHUNK == chunk:
                 at = _copy(closed.content, one, to.text, at)
             one = closed.older[one]
         if at > start + _HEADER_BYTES:

@@ -5,7 +5,6 @@ Each customer's are a chain from newest to oldest window. Knows windows and sums
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -38,10 +37,6 @@ class SummaryPool:
         """Index of each customer's newest record and its window; -1 and NO_WINDOW where there is none."""
         at = self.chains.newest[slots].astype(np.int64)
         return at, np.where(at == END, NO_WINDOW, self.records["window"][at])
-
-    def walk(self, slots: Int64Array) -> Iterator[tuple[Int64Array, Int64Array]]:
-        """Go through the chains in step, newest first: (positions in `slots`, record indexes) until all have ended."""
-        return self.chains.walk(slots)
 
     def windows_of(self, slot: int) -> list[int]:
         """Indexes of one customer's records, newest first."""

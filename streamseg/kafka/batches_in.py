@@ -8,9 +8,8 @@ Source: Apache Kafka's documentation, "Message Format: Record Batch" and "Contro
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from aiokafka.codec import gzip_decode, lz4_decode, snappy_decode, zstd_decode
@@ -19,47 +18,28 @@ from aiokafka.record.control_record import ABORT_MARKER, ControlRecord
 from aiokafka.record.util import calc_crc32c
 
 from streamseg.errors import ConfigError
+from streamseg.kafka.batch_header import (
+    APPEND_TIME,
+    CODEC,
+    CONTROL,
+    CRC_END,
+    FORMAT,
+    HEADER,
+    LENGTH_END,
+    MAGIC_AT,
+    TRANSACTIONAL,
+    BatchHeader,
+)
 from streamseg.wire.records import BATCH, Records, read_records
 
 Bytes = bytes | memoryview
 
-_HEADER: Final = struct.Struct(">qiibIhiqqqhii")
-_LENGTH_END: Final = 12
-"""The length of a batch counts from here."""
-_MAGIC_AT: Final = 16
-_CRC_END: Final = 21
-"""The checksum is of all that follows it."""
-_FORMAT: Final = 2
-
-_CODEC, _APPEND_TIME, _TRANSACTIONAL, _CONTROL = 0x07, 0x08, 0x10, 0x20
-"""Bits of a batch's attributes."""
 _CODECS: Final[dict[int, tuple[str, Callable[[bytes], bytes]]]] = {
     1: ("gzip", gzip_decode),
     2: ("snappy", snappy_decode),
     3: ("lz4", lz4_decode),
     4: ("zstd", zstd_decode),
 }
-
-
-class _Header(NamedTuple):
-    offset: int
-    length: int
-    leader_epoch: int
-    magic: int
-    crc: int
-    attributes: int
-    last_offset_delta: int
-    first_ms: int
-    max_ms: int
-    producer: int
-    producer_epoch: int
-    sequence: int
-    records: int
-
-    @property
-    def next_offset(self) -> int:
-        """Behind the batch, also where its last records were compacted away."""
-        return self.offset + self.last_offset_delta + 1
 
 
 def read_batches(
@@ -81,7 +61,7 @@ def read_batches(
         ConfigError: If the topic's format or codec can't be read here.
         CorruptRecordException: If a batch isn't what its header says.
     """
-    kept: list[tuple[_Header, Bytes]] = []
+    kept: list[tuple[BatchHeader, Bytes]] = []
     transactions, next_offset = _Transactions(aborted), position
     try:
         for header, payload in _whole_batches(data, where, check_crcs):
@@ -93,25 +73,25 @@ def read_batches(
         raise CorruptRecordException(f"{where}: {reason}; see what the broker's log says of the partition") from reason
 
 
-def _whole_batches(data: bytes, where: str, check_crcs: bool) -> Iterator[tuple[_Header, memoryview]]:
+def _whole_batches(data: bytes, where: str, check_crcs: bool) -> Iterator[tuple[BatchHeader, memoryview]]:
     view, at = memoryview(data), 0
-    while len(data) - at >= _HEADER.size and data[at + _MAGIC_AT] == _FORMAT:
-        header = _Header._make(_HEADER.unpack_from(data, at))
-        start, stop = at + _HEADER.size, at + _LENGTH_END + header.length
+    while len(data) - at >= HEADER.size and data[at + MAGIC_AT] == FORMAT:
+        header = BatchHeader._make(HEADER.unpack_from(data, at))
+        start, stop = at + HEADER.size, at + LENGTH_END + header.length
         if stop > len(data):
             break
         if stop < start:
             raise ValueError(f"the batch at offset {header.offset} is {header.length} bytes long, less than its header")
-        if check_crcs and calc_crc32c(view[at + _CRC_END : stop]) != header.crc:
+        if check_crcs and calc_crc32c(view[at + CRC_END : stop]) != header.crc:
             raise ValueError(f"the batch at offset {header.offset} has another checksum than its header says")
         yield header, view[start:stop]
         at = stop
     if data and at == 0:
-        magic = data[_MAGIC_AT] if len(data) > _MAGIC_AT else _FORMAT
-        if magic != _FORMAT:
+        magic = data[MAGIC_AT] if len(data) > MAGIC_AT else FORMAT
+        if magic != FORMAT:
             raise ConfigError(
                 f"{where} holds records in message format v{magic}, which streamseg doesn't read; copy them to a topic "
-                f"with brokers from Kafka 0.11 on, which write v{_FORMAT}"
+                f"with brokers from Kafka 0.11 on, which write v{FORMAT}"
             )
         raise ConfigError(
             f"{where}: a record batch is larger than the {len(data)} bytes that the broker sends at once; lower "
@@ -127,21 +107,21 @@ class _Transactions:
         self._aborting: set[int] = set()
         """Producers that stand within a transaction that they will abort."""
 
-    def hide(self, header: _Header, payload: Bytes) -> bool:
+    def hide(self, header: BatchHeader, payload: Bytes) -> bool:
         """Whether nobody may see a batch. To be asked of every one, in order."""
         while self._coming and self._coming[-1][1] <= header.offset:
             self._aborting.add(self._coming.pop()[0])
         is_aborting = header.producer in self._aborting
-        if header.attributes & _CONTROL:
+        if header.attributes & CONTROL:
             markers = _records([(header, payload)], header.offset) if is_aborting else ()
             if any(ControlRecord.parse(marker.key) == ABORT_MARKER for marker in markers):
                 self._aborting.discard(header.producer)
             return True
-        return is_aborting and bool(header.attributes & _TRANSACTIONAL)
+        return is_aborting and bool(header.attributes & TRANSACTIONAL)
 
 
-def _uncompressed(header: _Header, payload: memoryview, where: str) -> Bytes:
-    codec = header.attributes & _CODEC
+def _uncompressed(header: BatchHeader, payload: memoryview, where: str) -> Bytes:
+    codec = header.attributes & CODEC
     if not codec:
         return payload
     if codec not in _CODECS:
@@ -157,10 +137,10 @@ def _uncompressed(header: _Header, payload: memoryview, where: str) -> Bytes:
         raise ValueError(f"the batch at offset {header.offset} can't be uncompressed ({name}: {reason!r})") from reason
 
 
-def _records(batches: Sequence[tuple[_Header, Bytes]], position: int) -> Records:
+def _records(batches: Sequence[tuple[BatchHeader, Bytes]], position: int) -> Records:
     text, rows, start = bytearray().join([payload for _, payload in batches]), [], 0
     for header, payload in batches:
-        stop, is_appended = start + len(payload), bool(header.attributes & _APPEND_TIME)
+        stop, is_appended = start + len(payload), bool(header.attributes & APPEND_TIME)
         base_ms = header.max_ms if is_appended else header.first_ms
         rows.append((start, stop, header.records, header.offset, base_ms, is_appended))
         start = stop

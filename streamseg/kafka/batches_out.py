@@ -1,12 +1,11 @@
 """Kafka's record batches made of columns: what a block holds for one partition, laid out by one compiled pass.
 
-Source: the format's version 2 (magic 2), https://kafka.apache.org/documentation/#recordbatch. aiokafka's own builder
-takes one Python call for each record; it still makes the batches of the few records that have headers.
+Source: Apache Kafka's documentation, "Message Format: Record" (KIP-98). aiokafka's own builder takes one call of Python
+for each record; it still makes the batches of the few records that have headers.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from typing import Final
 
@@ -14,19 +13,12 @@ import numpy as np
 from aiokafka.record.util import calc_crc32c
 
 from streamseg.compiled import compiled
+from streamseg.kafka.batch_header import CRC_AT, CRC_END, FORMAT, HEADER, LENGTH_END, TRANSACTIONAL, BatchHeader
 from streamseg.wire.blocks import TOMBSTONE, Block
+from streamseg.wire.pen import put_word
 from streamseg.wire.spans import Int64Array, Spans, UInt8Array
 
-_HEADER: Final = struct.Struct(">qiibIhiqqqhii")
-"""Base offset, length, leader epoch, magic, CRC-32C, attributes, last offset delta, first and last timestamp, producer
-id, producer epoch, base sequence, number of records."""
-HEADER_BYTES: Final = _HEADER.size
-_FROM_LENGTH: Final = 12
-"""The length counts from the leader epoch on,"""
-_FROM_CRC: Final = 21
-"""and the checksum covers what follows it."""
-_MAGIC: Final = 2
-_TRANSACTIONAL: Final = 0x10
+HEADER_BYTES: Final = HEADER.size
 _MOST_FRAME_BYTES: Final = 32
 """More than lengths, attributes and deltas of a record take."""
 
@@ -57,12 +49,25 @@ class RecordBatch:
         self._producer = (producer_id, producer_epoch, base_sequence)
 
     def _build(self) -> bytes:
-        last, size = self._count - 1, self.size() - _FROM_LENGTH
-        times = (self._now_ms, self._now_ms)
-        header = _HEADER.pack(0, size, -1, _MAGIC, 0, _TRANSACTIONAL, last, *times, *self._producer, self._count)
-        batch = header + self._records
-        checksum: int = calc_crc32c(batch[_FROM_CRC:])
-        return batch[: _FROM_CRC - 4] + checksum.to_bytes(4, "big") + batch[_FROM_CRC:]
+        header = BatchHeader(
+            offset=0,
+            length=self.size() - LENGTH_END,
+            leader_epoch=-1,
+            magic=FORMAT,
+            crc=0,
+            attributes=TRANSACTIONAL,
+            last_offset_delta=self._count - 1,
+            first_ms=self._now_ms,
+            max_ms=self._now_ms,
+            producer=self._producer[0],
+            producer_epoch=self._producer[1],
+            sequence=self._producer[2],
+            records=self._count,
+        )
+        batch = bytearray(HEADER.pack(*header))
+        batch += self._records
+        batch[CRC_AT:CRC_END] = calc_crc32c(memoryview(batch)[CRC_END:]).to_bytes(4, "big")
+        return bytes(batch)
 
 
 def record_batches(block: Block, rows: Int64Array, *, now_ms: int, limit_bytes: int) -> Iterator[RecordBatch]:
@@ -95,8 +100,8 @@ def _lay_out(key: Spans, value: Spans, rows: Int64Array, limit: int, text: UInt8
         text[at] = 0  # attributes
         at = _put_varint(text, at + 1, 0)  # the time is the batch's
         at = _put_varint(text, at, number - first)
-        at = _put_bytes(text, _put_varint(text, at, key_size), key, row, key_size)
-        at = _put_bytes(text, _put_varint(text, at, value_size), value, row, value_size)
+        at = put_word(text, _put_varint(text, at, key_size), key, row)
+        at = put_word(text, _put_varint(text, at, value_size), value, row)
         at = _put_varint(text, at, 0)  # headers
     if len(rows):
         ends[batches] = at, len(rows)
@@ -129,10 +134,3 @@ def _put_varint(text: UInt8Array, at: int, number: int) -> int:
         rest, at = rest >> np.uint64(7), at + 1
     text[at] = rest
     return at + 1
-
-
-@compiled
-def _put_bytes(text: UInt8Array, at: int, content: Spans, row: int, size: int) -> int:
-    for place in range(size):
-        text[np.uint64(at + place)] = content.text[np.uint64(content.start[row] + place)]
-    return at + max(size, 0)

@@ -172,8 +172,10 @@ class PartitionTransactions:
             for where, some in (await self._places(producer, name, block, rows)).items():
                 parts.append((where, record_batches(block, some, now_ms=now_ms, limit_bytes=BATCH_BYTES)))
         with_headers: dict[TopicPartition, list[Output]] = defaultdict(list)
+        topics = {output.topic for output in outputs}
+        widths = {topic: len(await producer.partitions_for(topic)) for topic in topics}
         for output in outputs:
-            width = len(await producer.partitions_for(output.topic))
+            width = widths[output.topic]
             # A record without a key goes where it came from, so that the same batch always makes the same outputs.
             partition = self._source.partition % width if output.key is None else partition_of(output.key, width)
             with_headers[TopicPartition(output.topic, partition)].append(output)

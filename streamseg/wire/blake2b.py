@@ -38,8 +38,6 @@ _SIGMA: Final = np.array(
         [13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10],
         [6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5],
         [10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0],
-        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
-        [14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3],
     ],
     np.uint64,
 )
@@ -76,7 +74,8 @@ def _compress(message: UInt8Array, at: int, counted: np.uint64, is_last: bool, h
         v14 = ~v14
     for place in range(16):
         m[place] = _word(message, at + 8 * place)
-    for s in range(12):
+    for step in range(12):
+        s = step % len(_SIGMA)
         v0, v4, v8, v12 = _mix(v0, v4, v8, v12, m[_SIGMA[s, 0]], m[_SIGMA[s, 1]])
         v1, v5, v9, v13 = _mix(v1, v5, v9, v13, m[_SIGMA[s, 2]], m[_SIGMA[s, 3]])
         v2, v6, v10, v14 = _mix(v2, v6, v10, v14, m[_SIGMA[s, 4]], m[_SIGMA[s, 5]])

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, overload
 
-import numpy as np
-
-from streamseg.wire.spans import Int64Array, Spans, packed
+from streamseg.wire.spans import Int64Array, Spans, Strings, joined, packed
 
 
 class EventIds(Sequence[str]):
@@ -19,38 +17,35 @@ class EventIds(Sequence[str]):
     ('e-2', ['e-1'])
     """
 
-    __slots__ = ("_start", "_stop", "_text")
+    __slots__ = ("_ids",)
 
-    def __init__(self, text: bytes, start: Int64Array, stop: Int64Array) -> None:
-        self._text, self._start, self._stop = text, start, stop
+    def __init__(self, ids: Strings) -> None:
+        self._ids = ids
 
     @classmethod
     def of(cls, spans: Spans) -> EventIds:
         """Take copies of N strings in UTF-8, so that the rest of the text can go."""
-        text, start, stop = packed(spans)
-        return cls(text.tobytes(), start, stop)
+        return cls(Strings(packed(spans)))
 
     @property
     def spans(self) -> Spans:
         """The same for compiled loops."""
-        return Spans(np.frombuffer(self._text, np.uint8), self._start, self._stop)
+        return self._ids.spans
 
     def __len__(self) -> int:
-        return len(self._start)
+        return len(self._ids)
 
     @overload
     def __getitem__(self, index: int) -> str: ...
     @overload
     def __getitem__(self, index: slice) -> EventIds: ...
     def __getitem__(self, index: int | slice) -> str | EventIds:
-        if isinstance(index, slice):
-            return EventIds(self._text, self._start[index], self._stop[index])
-        return self._text[self._start[index] : self._stop[index]].decode()
+        return EventIds(self._ids[index]) if isinstance(index, slice) else self._ids[index].decode()
 
     def take(self, rows: Int64Array) -> EventIds:
         """Some of them, in the order asked for."""
-        return EventIds(self._text, self._start[rows], self._stop[rows])
+        return EventIds(self._ids.take(rows))
 
 
-NO_IDS: Final = EventIds(b"", *np.empty((2, 0), np.int64))
+NO_IDS: Final = EventIds(Strings(joined([])))
 """Of silence, which has none."""

@@ -6,7 +6,6 @@ replay of the same file and an independent reference give one output one id, and
 
 from __future__ import annotations
 
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -34,17 +33,12 @@ def output_id(customer_id: bytes, cause: str, kind: str, run: str = "") -> str:
     False
     """
     # The length stands in front, so no two lists of parts give the same bytes ("ab"+"c" against "a"+"bc").
-    told = _told(customer_id) + _told(cause.encode()) + _told_once(kind) + _told_once(run)
+    told = _told(customer_id) + _told(cause.encode()) + _told(kind.encode()) + _told(run.encode())
     return blake2b(told, digest_size=ID_BYTES).hexdigest()
 
 
 def _told(part: bytes) -> bytes:
     return len(part).to_bytes(4, "little") + part
-
-
-@lru_cache
-def _told_once(part: str) -> bytes:
-    return _told(part.encode())
 
 
 def silence_cause(due_ms: int) -> str:

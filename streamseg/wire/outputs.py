@@ -46,6 +46,10 @@ _SAYS_ORIGIN = Says(
 _SAYS_HOLDOUT = Says("True for the share of customers to leave alone, so that the effect of actions can be measured.")
 
 
+WHOLE_LIFE_MS: Final = -1
+"""In columns of reasons: stands for both ends of a span that is no span; no window starts then."""
+
+
 class Reason(NamedTuple):
     """One ground for a decision: what moved the churn risk, which way and by how much."""
 

@@ -6,7 +6,7 @@ their causes. Names and order of the members are those that `outputs.py` declare
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from streamseg.compiled import compiled
 from streamseg.wire.blake2b import BLOCK_BYTES, CHAIN_WORDS, UInt64Array, blake2b
 from streamseg.wire.ids import HOLDOUT, ID_BYTES
-from streamseg.wire.outputs import CustomerProfile, Decision, Reason
+from streamseg.wire.outputs import WHOLE_LIFE_MS, CustomerProfile, Decision, Reason
 from streamseg.wire.pen import put_hex, put_number, put_string, put_time, put_word
 from streamseg.wire.spans import Spans, UInt8Array, joined
 
@@ -47,7 +47,7 @@ REASON: Final = np.dtype(
         ("name", "i8"),  # index in the names of reasons
         ("raises", "i8"),  # 1 = the churn risk, 0 = lowers it
         ("contribution", "f8"),
-        ("span_ms", "i8", (2,)),  # from and until; -1 = about the whole life
+        ("span_ms", "i8", (2,)),  # from and until; WHOLE_LIFE_MS = of no span
     ]
 )
 LEFT: Final = np.dtype([("kind", "i8"), ("said", "i8"), ("start", "i8"), ("stop", "i8")])
@@ -91,7 +91,6 @@ _VALUE_OF: Final = {
     "until_time": _A_SPAN + 1,
 }
 _VALUES: Final = np.array([_VALUE_OF[name] for name in _MEMBERS])
-_WHOLE_LIFE_MS: Final = -1
 _VALUES_BYTES: Final = 400
 """More than all numbers, times and signs of a record take."""
 _LENGTHS_BYTES: Final = 64
@@ -110,14 +109,15 @@ class Terms(NamedTuple):
     holdout_percent: int
 
 
+@lru_cache(maxsize=16)  # of all partitions the same, until the model is another
 def terms(
     *,
     threshold: float,
     horizon_days: int,
     model: str,
     origin: str,
-    segments: Sequence[str],
-    reasons: Sequence[str],
+    segments: tuple[str, ...],
+    reasons: tuple[str, ...],
     run: str,
     holdout_percent: int,
 ) -> Terms:
@@ -256,7 +256,7 @@ def _reasons(given: Given, first: int, last: int, out: UInt8Array, at: int) -> i
                 at = put_number(out, at, one.contribution)
             elif value == _PHRASE:
                 at = put_word(out, at, given.phrases, reason)
-            elif value >= _A_SPAN and one.span_ms[value - _A_SPAN] != _WHOLE_LIFE_MS:
+            elif value >= _A_SPAN and one.span_ms[value - _A_SPAN] != WHOLE_LIFE_MS:
                 at = put_time(out, at, one.span_ms[value - _A_SPAN])
             else:
                 word = given.terms.first_reason + one.name if value == _NAME_WORD else _LOWERS + one.raises

@@ -107,7 +107,7 @@ def test_an_agent_that_is_fenced_ends_and_says_so(real_kafka: Broker) -> None:
     async def story() -> None:
         room, _ = await furnished(real_kafka, "fenced-agent", touchpoints(12_000))
         heir = room.transactions(0)
-        loop, fencing = asyncio.get_running_loop(), []
+        loop, fencing = asyncio.get_running_loop(), list[asyncio.Task[None]]()
 
         def fence_it(told: list[Committed]) -> bool:
             # A fence in the midst of EndTxn leaves its fate unknown, and the agent begins again: the next one ends it.

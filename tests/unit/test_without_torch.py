@@ -9,12 +9,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from streamseg.core.windows import WindowSpec
 from streamseg.datasets.simulator import Options, simulate
-from streamseg.model.artifact import pack
-from streamseg.model.calibrate import Calibration
 from streamseg.model.serving import ENCODERS
-from tests.unit.model.scorers import CENTRES, a_blend
+from tests.unit.model.scorers import a_blend, packed
 
 WITHOUT_TORCH = "import sys; sys.modules['torch'] = None  # an import of it fails\n"
 WORKER = """
@@ -44,18 +41,7 @@ def test_a_process_that_serves_starts(program: str) -> None:
 
 
 def test_a_model_of_every_encoder_scores_a_replay(tmp_path: Path) -> None:
-    model = pack(
-        a_blend(*ENCODERS, hidden=5, share=0.25),
-        spec=WindowSpec(),
-        outcome_types=("purchase", "renew"),
-        data_from_ms=1_000,
-        data_until_ms=2_000,
-        customers=60,
-        calibration=Calibration(90.0),
-        behaviours=CENTRES,
-        reference={},
-        metrics={},
-    )
+    model = packed(a_blend(*ENCODERS, hidden=5, share=0.25))
     artifact, shop, said = (tmp_path / name for name in ("every.safetensors", "shop.jsonl", "said.jsonl"))
     artifact.write_bytes(model)
     lines = simulate(Options(seed=3, customers=20, events=1_000, days=120)).lines()

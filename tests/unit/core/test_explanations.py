@@ -16,12 +16,12 @@ from streamseg.core.explain import Moves, Scored, explain
 from streamseg.core.features import COLUMN, FEATURES
 from streamseg.core.folds import FoldCache
 from streamseg.core.grounds import BANDS, FEATURE_GROUNDS, GROUND_NAMES, KIND_NAMES, KINDS, has_feature
-from streamseg.core.reasons import WHOLE_LIFE_MS, Reasons, reasons_of, told
+from streamseg.core.reasons import Reasons, reasons_of, told
 from streamseg.core.scores import Float32Array, Float64Array, Scores
 from streamseg.core.spec import CoreSpec
 from streamseg.core.table import CustomerTable
 from streamseg.core.words import facts_of, feature_words, outcome_word, touchpoint_words, when
-from streamseg.wire.outputs import Direction, Reason
+from streamseg.wire.outputs import WHOLE_LIFE_MS, Direction, Reason
 from streamseg.wire.vocabulary import TYPE_CODES
 from tests.oracle.stepwise import Stepwise
 from tests.unit.model.simulated import DAY_MS, START_MS, a_batch

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from streamseg.core.features import COLUMN, FEATURES
 from streamseg.core.scores import Float32Array
+from streamseg.core.windows import WindowSpec
+from streamseg.model.artifact import pack
 from streamseg.model.behaviours import Behaviours
 from streamseg.model.blend import Blend
 from streamseg.model.calibrate import Calibration
@@ -32,6 +36,22 @@ CENTRES = Behaviours(
 PARETO = Classical("pareto_nbd", ParetoNbd(r=0.8, alpha=40.0, s=0.6, beta=200.0), GammaGamma(p=4.0, q=3.0, gamma=20.0))
 
 SPEND = DaySpend(level=20.0, between=0.5, within=0.6, tail_between=8.0, tail_within=4.0, mean=1.2)
+
+
+def packed(blend: Blend, **changes: Any) -> bytes:
+    """An artefact of a blend; `changes` are arguments of `artifact.pack`."""
+    fields: dict[str, Any] = {
+        "spec": WindowSpec(),
+        "outcome_types": ("renew", "purchase"),
+        "data_from_ms": 1_000,
+        "data_until_ms": 2_000,
+        "customers": 60,
+        "calibration": Calibration(90.0),
+        "behaviours": CENTRES,
+        "reference": {},
+        "metrics": {},
+    }
+    return pack(blend, **{**fields, **changes})
 
 
 def a_blend(*encoders: str, hidden: int = 8, share: float = 0.0) -> Blend:

@@ -16,14 +16,15 @@ from streamseg.core.scores import Scores
 from streamseg.core.windows import WindowSpec
 from streamseg.errors import ConfigError
 from streamseg.model import artifact
-from streamseg.model.artifact import load, pack, read_manifest
+from streamseg.model.artifact import load, read_manifest
 from streamseg.model.blend import Blend
 from streamseg.model.calibrate import Calibration
 from streamseg.model.classical.bg_nbd import BgNbd
 from streamseg.model.classical.members import MODELS, Classical, CountModel
 from streamseg.model.classical.past_rate import PastRate
 from streamseg.wire.vocabulary import TYPES
-from tests.unit.model.scorers import BLENDS, CENTRES, PARETO, SPEND, a_blend, scorer_of, some_rows
+from tests.unit.model import scorers
+from tests.unit.model.scorers import BLENDS, PARETO, SPEND, a_blend, scorer_of, some_rows
 
 WEEKS = WindowSpec()
 
@@ -36,18 +37,13 @@ def a_sound_blend() -> Blend:
 def packed(blend: Blend | None = None, **changes: Any) -> bytes:
     fields: dict[str, Any] = {
         "spec": WEEKS,
-        "outcome_types": ("renew", "purchase"),
-        "data_from_ms": 1_000,
-        "data_until_ms": 2_000,
-        "customers": 60,
         "calibration": Calibration(90.0, level=1.1, slope=0.9, offset=0.05, value_level=1.2),
-        "behaviours": CENTRES,
         "reference": {"features": {"spend": [0.5, 0.5]}},
         "metrics": {"candidate.auc": 0.73},
         "reasons": ("log loss 0.4000 is within 0.5000 (past_rate)",),
         "parent": "0123456789ab",
     }
-    return pack(blend or a_sound_blend(), **{**fields, **changes})
+    return scorers.packed(blend or a_sound_blend(), **{**fields, **changes})
 
 
 def reworked(

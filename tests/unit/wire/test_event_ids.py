@@ -18,4 +18,4 @@ def test_they_read_as_the_list_that_they_stand_for(texts: list[str], cut: slice)
 def test_only_their_own_bytes_are_kept() -> None:
     spans = joined([b"x" * 1_000])
     ids = EventIds.of(Spans(spans.text, spans.start + 10, spans.start + 13))
-    assert (list(ids), len(ids._text)) == (["xxx"], 3)
+    assert (list(ids), len(ids.spans.text)) == (["xxx"], 3)

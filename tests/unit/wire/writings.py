@@ -54,8 +54,8 @@ def _terms(output: Decision | CustomerProfile) -> Terms:
         horizon_days=output.horizon_days,
         model=output.model_version or "",
         origin="live" if output.origin == "reconcile" else output.origin,
-        segments=[output.segment or "", decision.get("previous_segment") or ""],
-        reasons=[reason.name for reason in decision.get("reasons", ())],
+        segments=(output.segment or "", decision.get("previous_segment") or ""),
+        reasons=tuple(reason.name for reason in decision.get("reasons", ())),
         run="",
         holdout_percent=100 * output.holdout,
     )

@@ -8,12 +8,11 @@ import pytest
 
 from streamseg.core.features import FEATURES
 from streamseg.errors import ConfigError
-from streamseg.model.artifact import load, pack
-from streamseg.model.calibrate import Calibration
+from streamseg.model.artifact import load
 from streamseg.wire.vocabulary import CHANNELS, TYPES
 from tests.bench.peers.kafka_streams.weights import export
 from tests.kafka.models import WEEKS, an_untrained_model
-from tests.unit.model.scorers import BLENDS, CENTRES
+from tests.unit.model.scorers import BLENDS, CENTRES, packed
 
 
 def test_the_file_begins_with_the_sizes_and_the_names_that_java_takes_as_they_are() -> None:
@@ -27,19 +26,7 @@ def test_the_file_begins_with_the_sizes_and_the_names_that_java_takes_as_they_ar
 
 
 def test_a_model_of_several_networks_is_refused_with_what_to_train() -> None:
-    blend = BLENDS["shared"]
-    model = pack(
-        blend,
-        spec=WEEKS,
-        outcome_types=("purchase", "renew"),
-        data_from_ms=1_000,
-        data_until_ms=2_000,
-        customers=60,
-        calibration=Calibration(90.0),
-        behaviours=CENTRES,
-        reference={},
-        metrics={},
-    )
+    model = packed(BLENDS["shared"], spec=WEEKS)
     artifact = load(model, spec=WEEKS)
     with pytest.raises(ConfigError) as refused:
         export(artifact)
