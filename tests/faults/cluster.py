@@ -157,7 +157,15 @@ class Progress:
     ) -> None:
         self._workers, self._group = workers, group
         self._consumer = Consumer(
-            {"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False, "log_level": 2}
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": group,
+                "enable.auto.commit": False,
+                # Else a question about offsets isn't answered before the transaction that a dead worker left is
+                # decided (KIP-447), and that is seconds later, when another one has taken its partitions over.
+                "isolation.level": "read_uncommitted",
+                "log_level": 2,
+            }
         )
         self._members: dict[str, tuple[str, int]] = {}
         self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
