@@ -26,6 +26,8 @@ class Position:
     """The broker's id of the input topic; empty where it has none."""
     partitions: int
     """Partitions of the input topic."""
+    told_offset: int = -1
+    """The group's committed offset as the transaction of the row left it; -1: there is none yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Fetch the records of one partition, one response ahead of whoever takes them.
+"""Fetch the records of one partition, one response ahead of whoever takes them while more are there.
 
 A client and an offset arrive; `Records` leave, in order. aiokafka's own fetcher makes an object of every record, 1.2 us
 with the global lock held: here a response is read by one compiled pass. It refuses to know how many records make a
@@ -78,8 +78,8 @@ class Fetch:
             self._ahead.cancel()  # where it has failed meanwhile, asyncio then keeps that to itself
         self._ahead, self._taken_from, self._next_offset, self._stable_end = None, NO_RECORDS, offset, 0
 
-    async def take(self, most: int, *, wait_s: float) -> Records:
-        """The next records, at most so many; if none are there, wait this long for the first, then return none.
+    async def take(self, most: int, *, least: int, wait_s: float) -> Records:
+        """The next records, at most `most`; for `least` of them wait, but so long at most for a response.
 
         Raises:
             OffsetOutOfRangeError: If the brokers don't have the position.
@@ -87,10 +87,12 @@ class Fetch:
             ConfigError, KafkaError: If it won't pass.
         """
         pieces: list[Records] = []
-        while most and (self._taken_from or await self._turn(0.0 if pieces else wait_s)):
+        while most and (self._taken_from or await self._turn(wait_s if least > 0 else 0.0)):
             pieces.append(self._taken_from[:most])
             self._taken_from = self._taken_from[most:]
-            most -= len(pieces[-1])
+            most, least = most - len(pieces[-1]), least - len(pieces[-1])
+            if least <= 0 and self._ahead is None:
+                break
         return joined(pieces)
 
     async def aclose(self) -> None:
@@ -101,7 +103,11 @@ class Fetch:
             await asyncio.wait({ahead})
 
     async def _turn(self, wait_s: float) -> bool:
-        """Begin to take the response ahead, and send for the next one; False if it has not come."""
+        """Begin to take the response ahead, and send for the next one if there is one; False if it has not come.
+
+        At the end of the partition a request sent ahead would come back with the next record, and those behind it
+        would wait for one more.
+        """
         if self._ahead is None:
             self._ahead = asyncio.create_task(self._records())
         if wait_s and not self._ahead.done():
@@ -110,7 +116,8 @@ class Fetch:
             return False
         ahead, self._ahead = self._ahead, None
         self._taken_from, self._next_offset = ahead.result()
-        self._ahead = asyncio.create_task(self._records())
+        if self._next_offset < self._stable_end:
+            self._ahead = asyncio.create_task(self._records())
         return True
 
     async def _records(self) -> tuple[Records, int]:

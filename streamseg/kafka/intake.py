@@ -15,7 +15,7 @@ from aiokafka.errors import OffsetOutOfRangeError
 from streamseg.errors import TransientError
 from streamseg.kafka.fetch import Fetch
 from streamseg.kafka.resumption import Log, in_range
-from streamseg.wire.records import Records, joined
+from streamseg.wire.records import Records
 
 SMALL_BATCH: Final = 1_000
 """A batch below this waits for more while the last one still commits: it could not be committed earlier anyhow."""
@@ -27,7 +27,7 @@ SLOW_S: Final = 1.0
 """A full batch that took less than `QUICK_S` to score is followed by larger ones, one above `SLOW_S` by smaller ones:
 large batches cost least a record, but all partitions of a worker share few threads, and a restore waits for one."""
 IDLE_WAIT_S: Final = 0.2
-"""How long an idle agent waits for a record before it looks at the clock and at its orders."""
+"""How long an agent waits for a record before it looks at the clock and at its orders."""
 
 
 class Intake:
@@ -73,18 +73,11 @@ class Intake:
             ConfigError: If the brokers no longer have the next record, or it can't be read here.
             TransientError: If the fetch failed as networks do.
         """
-        pieces = [await self._take(self.limit, IDLE_WAIT_S if wait and committing is None else 0.0)]
-        if committing is None:
-            return pieces[0]
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._flush_deadline_s
-        missing = self.limit - len(pieces[0])
-        enough = max(0, self.limit - SMALL_BATCH)
-        while missing > enough and not committing.done() and loop.time() < deadline:
-            await asyncio.wait({committing}, timeout=0.005)
-            pieces.append(await self._take(missing, 0.0))
-            missing -= len(pieces[-1])
-        return joined(pieces)
+        enough = min(self.limit, SMALL_BATCH)
+        if committing is not None and self.lag < enough:
+            await asyncio.wait({committing}, timeout=self._flush_deadline_s)
+        is_free = committing is None or committing.done()
+        return await self._take(self.limit, least=min(enough, max(self.lag, int(wait and is_free))))
 
     def adapt(self, records: int, seconds: float) -> None:
         """Let the size of the next batches follow how long the last one took to score."""
@@ -93,9 +86,9 @@ class Intake:
         elif records == self.limit and seconds < QUICK_S:
             self.limit = min(2 * self.limit, self._max_records)
 
-    async def _take(self, most: int, wait_s: float) -> Records:
+    async def _take(self, most: int, *, least: int) -> Records:
         try:
-            return await self._fetch.take(most, wait_s=wait_s)
+            return await self._fetch.take(most, least=least, wait_s=IDLE_WAIT_S)
         except OffsetOutOfRangeError as reason:
             in_range(self._source, self._fetch.position, await self.log())
             raise TransientError(f"fetch of {reason}") from reason

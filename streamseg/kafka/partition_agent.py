@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
@@ -25,12 +26,13 @@ from streamseg.kafka.changelog import restore
 from streamseg.kafka.client import KafkaAccess, open_reader, with_backoff
 from streamseg.kafka.fetch import Fetch
 from streamseg.kafka.identity import identify
-from streamseg.kafka.intake import Intake
+from streamseg.kafka.intake import SMALL_BATCH, Intake
 from streamseg.kafka.processed import Batch, decode, let_time_pass, now_ms, process
 from streamseg.kafka.resumption import start_offset
 from streamseg.kafka.transaction import PartitionFenced, PartitionTransactions
 from streamseg.partition_row import Position
 from streamseg.pipeline import Pipeline
+from streamseg.wire.records import Records
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -41,6 +43,12 @@ OFFSET_LOOKS: Final = 10
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 5.0
 """Between two attempts after a failure, doubling."""
+TELL_EVERY_S: Final = 1.0
+"""Small transactions leave the group's offset where it is for so long: the partition row says where to go on, and
+telling the group is two of a transaction's five round trips."""
+HANDED_OVER_FROM: Final = 256
+"""Smaller batches are processed on the event loop: two threads that take turns with it at Python's lock cost a small
+batch more than all its work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +196,7 @@ class PartitionAgent:
         pipeline = self._new_pipeline(self._model())
         row = await self._in_scoring_thread(pipeline.restore, rows)
         for _ in range(OFFSET_LOOKS):
-            if row is None or committed is None or committed >= row.position.next_offset:
+            if row is None or committed is None or committed >= row.position.told_offset:
                 break
             # Brokers before 4.0 make the offset visible a moment after the markers for which the fence has waited.
             await asyncio.sleep(0.5)
@@ -204,14 +212,15 @@ class PartitionAgent:
         seconds = time.perf_counter() - since
         self._restored(seconds)
         log.info("%s: restored %d rows in %.1f s, going on at offset %d", where, len(rows), seconds, offset)
-        return pipeline, Position(offset, topic.id, topic.partitions)
+        # Without a committed offset the first batch tells it, since it moves on.
+        return pipeline, Position(offset, topic.id, topic.partitions, offset if committed is None else committed)
 
     # --- batch after batch --------------------------------------------------------------------------------------------
 
     async def _process(self, intake: Intake, pipeline: Pipeline, position: Position) -> None:
         """Process the next batch while the last one commits; never two commits at once."""
         committing: asyncio.Task[None] | None = None
-        backlog, record_at = pipeline.backlog, time.monotonic()
+        backlog, record_at, told_at = pipeline.backlog, time.monotonic(), -math.inf
         self.is_ready = True
         self._moved()
         try:
@@ -221,19 +230,19 @@ class PartitionAgent:
                     await self._swap_if_changed(pipeline)
                 records = await intake.next(committing, wait=backlog == 0)
                 self.lag = intake.lag
+                now, rests = time.monotonic(), not records and committing is None
                 if records:
-                    record_at = time.monotonic()
-                    position = replace(position, next_offset=records[-1].offset + 1)
-                    if committing is None or committing.done():
-                        self._transactions.begin(next_offset=position.next_offset)
-                elif self._rules.wall_clock and (time.monotonic() - record_at) * 1000 > self._rules.idle_after_ms:
+                    record_at, position = now, replace(position, next_offset=records[-1].offset + 1)
+                is_untold = position.told_offset != position.next_offset
+                if tells := is_untold and (rests or len(records) >= SMALL_BATCH or now - told_at > TELL_EVERY_S):
+                    told_at, position = now, replace(position, told_offset=position.next_offset)
+                if records and (committing is None or committing.done()):
+                    self._transactions.begin(offset=told_by(position))
+                if not records and self._rules.wall_clock and (now - record_at) * 1000 > self._rules.idle_after_ms:
                     backlog = await self._in_scoring_thread(let_time_pass, pipeline)
                 batch = None
-                if records or backlog:
-                    decoded = await self._in_thread(self._decoding, decode, pipeline, records)
-                    batch = await self._in_scoring_thread(
-                        process, pipeline, records, decoded, position, self._rules.sweep_slice
-                    )
+                if records or backlog or tells:
+                    batch = await self._processed(pipeline, records, position, backlog)
                     backlog = batch.backlog
                     intake.adapt(len(records), batch.seconds)
                 elif self.lag == 0:
@@ -251,6 +260,13 @@ class PartitionAgent:
         if committing is not None:
             await committing
 
+    async def _processed(self, pipeline: Pipeline, records: Records, position: Position, backlog: int) -> Batch:
+        work = partial(process, pipeline, records, position=position, sweep_slice=self._rules.sweep_slice)
+        if backlog == 0 and len(records) < HANDED_OVER_FROM:
+            await asyncio.sleep(0)  # so that the request that opens the transaction leaves before
+            return work(decode(pipeline, records))
+        return await self._in_scoring_thread(work, await self._in_thread(self._decoding, decode, pipeline, records))
+
     def _moved(self) -> None:
         self.progress_at = time.monotonic()
 
@@ -258,7 +274,7 @@ class PartitionAgent:
         since = time.perf_counter()
         effects = batch.effects
         blocks = (*effects.said, *effects.rows)
-        await self._transactions.commit(effects.passed_on, blocks, next_offset=batch.next_offset)
+        await self._transactions.commit(effects.passed_on, blocks, offset=told_by(batch.position))
         self._moved()
         self._tell(Committed(self.source.partition, batch, now_ms(), time.perf_counter() - since, self.lag))
 
@@ -290,6 +306,11 @@ class PartitionAgent:
             if not task.done():
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+
+
+def told_by(position: Position) -> int | None:
+    """The offset that a transaction tells the group, if it leaves the partition here."""
+    return position.next_offset if position.told_offset == position.next_offset else None
 
 
 class _Draining(Exception):  # noqa: N818 - an order, not an error

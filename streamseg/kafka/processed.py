@@ -22,7 +22,7 @@ class Batch:
     """What became of some records and one slice of the sweep, and where the partition stands after them."""
 
     effects: Effects
-    next_offset: int
+    position: Position
     append_ms: Int64Array
     """(N,) broker's time of each record, milliseconds UTC."""
     watermark_ms: int
@@ -41,10 +41,13 @@ def decode(pipeline: Pipeline, records: Sequence[Any]) -> tuple[Decoded, float]:
 def process(
     pipeline: Pipeline, records: Sequence[Any], decoded: tuple[Decoded, float], position: Position, sweep_slice: int
 ) -> Batch:
-    """Take the records through the pipeline, then up to `sweep_slice` silent customers: never all of them at once."""
+    """Take the records through the pipeline, then up to `sweep_slice` silent customers: never all of them at once.
+
+    With neither, what leaves is where the partition stands.
+    """
     clock_ms, since = now_ms(), time.perf_counter()
     effects = Effects()
-    if records:
+    if records or not pipeline.backlog:
         effects = pipeline.process(records, now_ms=clock_ms, position=position, decoded=decoded[0])
         effects.seconds["decode"] = decoded[1]
     if pipeline.backlog:
@@ -58,7 +61,7 @@ def process(
             effects.seconds[stage] = effects.seconds.get(stage, 0.0) + seconds
     return Batch(
         effects=effects,
-        next_offset=position.next_offset,
+        position=position,
         append_ms=append_ms_of(records),
         watermark_ms=pipeline.watermark_ms,
         backlog=pipeline.backlog,

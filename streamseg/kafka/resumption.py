@@ -38,8 +38,9 @@ def start_offset(
         topic: What the input topic is now.
         log: What the brokers have of it now.
         committed: The group's offset, read after the fence; None = none. A group that was idle for a week loses it, and
-            the embedded broker keeps none; then the partition row alone says it.
-        remembered: Of the restored partition row; None = the changelog is empty.
+            the embedded broker keeps none.
+        remembered: Of the restored partition row: where to go on, and the offset that was committed with it or before
+            it; None = the changelog is empty.
 
     Raises:
         ConfigError: Something outside was changed: the topic, its width, its retention, the offset or the changelog.
@@ -68,16 +69,17 @@ def start_offset(
             f"topic {source.topic!r} is not the one that the state was made from (id {topic.id}, expected "
             f"{remembered.topic_id}): it was deleted and created again. Start anew under another STREAMSEG_GROUP_ID"
         )
-    if committed is not None and committed > remembered.next_offset:
+    told = remembered.told_offset
+    if committed is not None and committed > told:
         raise ConfigError(
-            f"{where} has committed offset {committed}, its state ends at {remembered.next_offset}: the group's offset "
-            f"was moved from outside, or changelog records were lost. Set the offset back to {remembered.next_offset}"
+            f"{where} has committed offset {committed}, its state was committed with {told}: the group's offset was "
+            f"moved from outside, or changelog records were lost. Set the offset back to {told}"
         )
-    if committed is not None and committed < remembered.next_offset:
+    if committed is not None and committed < told:
         raise InvariantError(
-            f"{where} has committed offset {committed}, but its state already holds records up to "
-            f"{remembered.next_offset - 1}: going on would count some twice. If somebody set the group's offset back, "
-            f"set it to {remembered.next_offset}; to process again, start anew under another STREAMSEG_GROUP_ID"
+            f"{where} has committed offset {committed}, but its state was committed with {told} and holds records up "
+            f"to {remembered.next_offset - 1}: going on would count some twice. If somebody set the group's offset "
+            f"back, set it to {told}; to process again, start anew under another STREAMSEG_GROUP_ID"
         )
     return in_range(source, remembered.next_offset, log)
 

@@ -16,16 +16,18 @@ import numpy as np
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.client import CoordinationType
 from aiokafka.errors import (
+    ConcurrentTransactions,
     GroupAuthorizationFailedError,
     InvalidProducerEpoch,
     KafkaError,
     MessageSizeTooLargeError,
+    NoError,
     ProducerFenced,
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
     UnknownTopicOrPartitionError,
 )
-from aiokafka.producer.sender import AddOffsetsToTxnHandler
+from aiokafka.producer.sender import AddPartitionsToTxnHandler
 
 from streamseg.errors import ConfigError, InvariantError, TransientError
 from streamseg.kafka.batches_out import record_batches
@@ -38,6 +40,9 @@ from streamseg.wire.topics import CHANGELOG
 
 COMMIT_LIMIT_S: Final = 30.0
 """A commit that takes longer is given up as unknown; the brokers abort an open transaction after the same time."""
+USUAL_FOR: Final = 8
+"""A partition is added early to so many transactions after one that wrote there: a marker costs less than two more round
+trips."""
 MARKERS_PAUSE_S: Final = 0.005
 """Before asking again to open a transaction while the brokers still write the markers of the last one."""
 
@@ -48,6 +53,18 @@ class PartitionFenced(TransientError):  # noqa: N818 - what happened; the word o
 
 class CommitUnknown(TransientError):  # noqa: N818 - as above
     """The commit may or may not have happened. Fence again, restore, and go on from what was committed."""
+
+
+class _Adding(AddPartitionsToTxnHandler):
+    """Adds partitions before anything is sent to them; if it can't, aiokafka does it later, and says why it failed."""
+
+    def handle_response(self, response: Any) -> float | None:
+        codes = {code for _, partitions in response.errors for _, code in partitions}
+        if codes & {ConcurrentTransactions.errno}:
+            return MARKERS_PAUSE_S
+        if codes == {NoError.errno}:
+            self._sender._txn_manager._txn_partitions.update(self._tps)
+        return None
 
 
 class PartitionTransactions:
@@ -74,8 +91,8 @@ class PartitionTransactions:
         self._commit_limit_s = commit_limit_s
         self._producer: AIOKafkaProducer | None = None
         self._beginning: asyncio.Task[None] | None = None
-        self._usual: list[TopicPartition] = []
-        """To which the last transaction wrote: most likely the next one writes there, too."""
+        self._usual = {self._changelog: USUAL_FOR}
+        """Where the next transaction most likely writes, and for how many transactions that is still thought."""
 
     async def fence(self) -> None:
         """Become the only writer of this partition: whatever an earlier owner has open is aborted or completed by now.
@@ -96,24 +113,25 @@ class PartitionTransactions:
             raise
         self._producer = producer
 
-    def begin(self, *, next_offset: int) -> None:
-        """Open the transaction of a batch that is still being scored: three of the five round trips of its commit.
+    def begin(self, *, offset: int | None) -> None:
+        """Open the transaction of a batch that is still being scored: all of its commit's round trips but two.
 
-        Once a batch, never while a commit is in flight, and for the same `next_offset` as the commit, which tells how
+        Once a batch, never while a commit is in flight, and for the same `offset` as the commit, which tells how
         it went.
         """
         if self._producer is not None:
-            self._beginning = asyncio.create_task(self._open(self._producer, next_offset))
+            self._beginning = asyncio.create_task(self._open(self._producer, offset))
             _look_at(self._beginning)
 
-    async def commit(self, outputs: Sequence[Output], blocks: Sequence[Block], *, next_offset: int) -> None:
+    async def commit(self, outputs: Sequence[Output], blocks: Sequence[Block], *, offset: int | None) -> None:
         """Make this batch visible: all of it, or nothing.
 
         Args:
             outputs: Records with headers; partitioned by their key.
             blocks: Records for the output topics, partitioned by their key, and changelog rows, for the changelog
                 partition of this input partition; in their order.
-            next_offset: Offset of the first input record that is not part of this batch.
+            offset: What to commit for the group, that of the first input record that is not part of this batch; None
+                leaves what is committed as it is.
 
         Raises:
             PartitionFenced: Another producer of the same id was started. Nothing of this batch is visible.
@@ -126,7 +144,7 @@ class PartitionTransactions:
         try:
             async with asyncio.timeout(self._commit_limit_s):
                 beginning, self._beginning = self._beginning, None
-                await (beginning or self._open(producer, next_offset))
+                await (beginning or self._open(producer, offset))
                 await self._send(producer, outputs, in_one(blocks))
                 await producer.commit_transaction()
         except BaseException as reason:
@@ -146,22 +164,17 @@ class PartitionTransactions:
         if producer is not None:
             await stop_within(producer)
 
-    async def _open(self, producer: AIOKafkaProducer, next_offset: int) -> None:
-        """Begin with the offset: it is known before the batch is scored, and becomes visible with the rest alone.
+    async def _open(self, producer: AIOKafkaProducer, offset: int | None) -> None:
+        """Begin with what is known before the batch is scored: the partitions, nearly always, and the offset.
 
-        So are the partitions, nearly always. One to which then nothing is written only gets a marker.
+        A partition to which then nothing is written only gets a marker.
         """
         await producer.begin_transaction()
-        sender, ended = producer._sender, _look_at(producer._txn_manager.wait_for_transaction_end())
-        adding = AddOffsetsToTxnHandler(sender, self._group_id)
-        adding._default_backoff = MARKERS_PAUSE_S
+        sender, adding = producer._sender, _Adding(producer._sender, list(self._usual))
         while not await adding.do(await sender._find_coordinator(CoordinationType.TRANSACTION, self.transactional_id)):
             pass
-        if ended.done():  # it may not use the group
-            ended.result()
-        for where in self._usual:
-            producer._txn_manager.maybe_add_partition_to_txn(where)
-        await producer.send_offsets_to_transaction({self._source: next_offset}, self._group_id)
+        if offset is not None:
+            await producer.send_offsets_to_transaction({self._source: offset}, self._group_id)
 
     async def _send(self, producer: AIOKafkaProducer, outputs: Sequence[Output], block: Block) -> None:
         """Send everything, and wait until it is acknowledged."""
@@ -183,8 +196,9 @@ class PartitionTransactions:
         # One thing after the other: brokers from 3.6 ask the coordinator about each produce request, and refuse it (as
         # NotEnoughReplicas, 100 ms of back-off) while it is asked about the offsets or adds something. So the offsets
         # are done with, and all partitions are added in one request before a record leaves.
-        self._usual = [where for where, _ in parts]
-        for where in self._usual:
+        self._usual = {where: left - 1 for where, left in self._usual.items() if left > 1}
+        for where, _ in parts:
+            self._usual[where] = USUAL_FOR
             producer._txn_manager.maybe_add_partition_to_txn(where)
         # Every delivery is looked at: aiokafka's commit waits for the batches but doesn't ask whether they failed.
         await _all_of(*(self._send_partition(producer, where, batches) for where, batches in parts))

@@ -70,10 +70,10 @@ class LastOwner:
         await self._transactions.fence()
 
     async def commit(self, records: Sequence[FileRecord], topic_id: str) -> None:
-        position = Position(records[-1].offset + 1, topic_id, 1)
+        position = Position(records[-1].offset + 1, topic_id, 1, records[-1].offset + 1)
         effects = self._pipeline.process(records, now_ms=0, position=position)
         blocks = (*effects.said, *effects.rows)
-        await self._transactions.commit(effects.passed_on, blocks, next_offset=position.next_offset)
+        await self._transactions.commit(effects.passed_on, blocks, offset=position.next_offset)
 
     async def leave(self) -> None:
         await self._transactions.close()
@@ -104,7 +104,7 @@ async def take_over(bootstrap: str, records: list[FileRecord]) -> bool:
     done = asyncio.Event()
 
     def tell(committed: Committed) -> None:
-        if committed.batch.next_offset == len(records) and committed.batch.backlog == 0:
+        if committed.batch.position.next_offset == len(records) and committed.batch.backlog == 0:
             done.set()
 
     with ThreadPoolExecutor(max_workers=1) as scoring:

@@ -20,9 +20,9 @@ def test_the_last_value_of_each_key_is_restored_and_tombstones_are_gone(kafka: B
         room = await Room.made(kafka.bootstrap, "restored")
         mine = room.transactions(1)
         await mine.fence()
-        await mine.commit([], [rows([(b"a", b"1"), (b"b", b"1"), (b"c", b"1")])], next_offset=1)
-        await mine.commit([], [rows([(b"a", b"2"), (b"b", None)])], next_offset=2)
-        await mine.commit([], [rows([(b"d", b"1"), (b"d", b"2")])], next_offset=3)
+        await mine.commit([], [rows([(b"a", b"1"), (b"b", b"1"), (b"c", b"1")])], offset=1)
+        await mine.commit([], [rows([(b"a", b"2"), (b"b", None)])], offset=2)
+        await mine.commit([], [rows([(b"d", b"1"), (b"d", b"2")])], offset=3)
         await mine.close()
         assert await restore(room.access, room.changelog(1)) == {b"a": b"2", b"c": b"1", b"d": b"2"}
         assert await restore(room.access, room.changelog(0)) == {}
@@ -35,7 +35,7 @@ def test_a_changelog_that_ends_in_an_aborted_transaction_is_restored_to_its_end(
         room = await Room.made(real_kafka.bootstrap, "aborted")
         mine = room.transactions(0)
         await mine.fence()
-        await mine.commit([], [rows([(b"a", b"kept")])], next_offset=1)
+        await mine.commit([], [rows([(b"a", b"kept")])], offset=1)
         producer = mine._producer
         assert producer is not None
         await producer.begin_transaction()
@@ -55,7 +55,7 @@ def test_a_changelog_of_several_fetches_is_restored_whole(kafka: Broker) -> None
         await mine.fence()
         for part in range(4):
             await mine.commit(
-                [], [rows([(b"%d-%d" % (part, i), b"x" * 1_000) for i in range(1_000)])], next_offset=part
+                [], [rows([(b"%d-%d" % (part, i), b"x" * 1_000) for i in range(1_000)])], offset=part
             )
         await mine.close()
         assert len(await restore(room.access, room.changelog(0))) == 4_000

@@ -30,7 +30,7 @@ def test_a_committed_transaction_is_read_back_past_its_marker() -> None:
         mine = room.transactions(0)
         await mine.fence()
         for value in (b"1", b"2", b"3"):
-            await mine.commit([], [rows([(b"row", value)])], next_offset=int(value))
+            await mine.commit([], [rows([(b"row", value)])], offset=int(value))
         await mine.close()
         assert await restore(room.access, room.changelog(0)) == {b"row": b"3"}
 

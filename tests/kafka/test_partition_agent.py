@@ -16,6 +16,7 @@ from streamseg.datasets import jsonl
 from streamseg.datasets.jsonl import FileRecord
 from streamseg.datasets.simulator import Options, simulate
 from streamseg.errors import ConfigError
+from streamseg.kafka import partition_agent
 from streamseg.kafka.admin import create_topics
 from streamseg.kafka.partition_agent import AgentRules, Committed, PartitionAgent
 from streamseg.kafka.produce import produce
@@ -25,6 +26,7 @@ from streamseg.settings import Settings
 from streamseg.wire.topics import SEGMENT_CHANGES
 from tests.kafka.broker import Broker
 from tests.kafka.room import Room
+from tests.kafka.test_transaction import offset_of
 from tests.oracle.fake_scorer import FakeScorer
 
 pytestmark = pytest.mark.kafka
@@ -94,11 +96,47 @@ def test_the_successor_takes_the_next_record_and_none_twice(kafka: Broker) -> No
     async def story() -> None:
         room, there = await furnished(kafka, "successor", touchpoints(2_000))
         first = await work(room, until=lambda told: len(told) == 2)
-        stopped_at = first[-1].batch.next_offset
+        stopped_at = first[-1].batch.position.next_offset
         assert BATCH <= received(first) == stopped_at < there
         second = await work(room, until=lambda told: received(told) == there - stopped_at)
         assert received(second) == there - stopped_at
-        assert second[0].batch.next_offset == stopped_at + second[0].batch.effects.counts.received
+        assert second[0].batch.position.next_offset == stopped_at + second[0].batch.effects.counts.received
+
+    asyncio.run(story())
+
+
+def test_small_transactions_tell_the_group_first_and_at_rest(
+    real_kafka: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partition_agent, "TELL_EVERY_S", 3_600.0)
+
+    async def story() -> None:
+        room, there = await furnished(real_kafka, "told", touchpoints(2_000))
+        told = await work(room, until=lambda told: told[-1].batch.position.told_offset == there)
+        positions = [committed.batch.position for committed in told]
+        first = positions[0].next_offset
+        assert [position.told_offset for position in positions] == [first] * (len(told) - 1) + [there]
+        assert (positions[-2].next_offset, told[-1].batch.effects.counts.received) == (there, 0)
+        mine = room.transactions(0)
+        await mine.fence()  # by which the last commit is visible
+        assert await offset_of(room, 0) == there
+        await mine.close()
+
+    asyncio.run(story())
+
+
+def test_what_the_group_was_not_told_is_not_processed_again(
+    real_kafka: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partition_agent, "TELL_EVERY_S", 3_600.0)
+
+    async def story() -> None:
+        room, there = await furnished(real_kafka, "untold", touchpoints(2_000))
+        first = await work(room, until=lambda told: len(told) >= 3)
+        done = first[-1].batch.position
+        assert done.told_offset < done.next_offset < there
+        second = await work(room, until=lambda told: received(told) == there - done.next_offset)
+        assert received(second) == there - done.next_offset
 
     asyncio.run(story())
 
@@ -126,7 +164,7 @@ def test_an_agent_that_is_fenced_ends_and_says_so(real_kafka: Broker) -> None:
 def test_records_that_were_deleted_unread_stop_the_agent_with_their_number(real_kafka: Broker) -> None:
     async def story() -> None:
         room, there = await furnished(real_kafka, "deleted", touchpoints(2_000))
-        done = (await work(room, until=lambda told: len(told) == 1))[-1].batch.next_offset
+        done = (await work(room, until=lambda told: len(told) == 1))[-1].batch.position.next_offset
         admin = AIOKafkaAdminClient(**room.access.options())
         await admin.start()
         await admin.delete_records({room.source(0): RecordsToDelete(there)})
@@ -173,7 +211,7 @@ def test_an_idle_partition_moves_with_the_wall_clock_and_finishes_its_sweep(kafk
             until=lambda told: received(told) == there and told[-1].batch.backlog == 0 and _swept(told) > 0,
         )
         assert told[-1].batch.watermark_ms > max(committed.batch.watermark_ms for committed in told[:1])
-        assert told[-1].batch.next_offset == there
+        assert told[-1].batch.position.next_offset == there
 
     asyncio.run(story())
 

@@ -16,9 +16,15 @@ LOG = Log(0, 100)
 
 
 def go_on(
-    *, committed: int | None, at: int | None, topic: TopicIdentity = TOPIC, log: Log = LOG, width: int = 4
+    *,
+    committed: int | None,
+    at: int | None,
+    told: int | None = None,
+    topic: TopicIdentity = TOPIC,
+    log: Log = LOG,
+    width: int = 4,
 ) -> int:
-    remembered = None if at is None else Position(at, "id-1", width)
+    remembered = None if at is None else Position(at, "id-1", width, at if told is None else told)
     return start_offset(HERE, topic=topic, log=log, committed=committed, remembered=remembered)
 
 
@@ -34,21 +40,25 @@ def test_a_state_without_a_committed_offset_goes_on_where_the_state_ends() -> No
     assert go_on(committed=None, at=42) == 42
 
 
+def test_a_state_that_moved_on_since_the_group_was_told_goes_on_where_the_state_ends() -> None:
+    assert go_on(committed=30, at=42, told=30) == 42
+
+
 def test_an_offset_without_a_state_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"touchpoints\[1\] has committed offset 42, but its changelog is empty"):
         go_on(committed=42, at=None)
 
 
 def test_an_offset_that_was_set_forward_is_refused_with_the_one_to_set() -> None:
-    with pytest.raises(ConfigError, match=r"its state ends at 42: .* Set the offset back to 42"):
-        go_on(committed=50, at=42)
+    with pytest.raises(ConfigError, match=r"its state was committed with 30: .* Set the offset back to 30"):
+        go_on(committed=42, at=42, told=30)
 
 
 def test_an_offset_behind_the_state_is_refused_since_records_would_count_twice() -> None:
     with pytest.raises(
-        InvariantError, match="its state already holds records up to 41: going on would count some twice"
+        InvariantError, match="committed with 35 and holds records up to 41: going on would count some twice"
     ):
-        go_on(committed=40, at=42)
+        go_on(committed=30, at=42, told=35)
 
 
 def test_a_widened_topic_is_refused() -> None:

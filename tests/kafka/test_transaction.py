@@ -37,7 +37,7 @@ def test_outputs_go_by_key_and_rows_to_the_partition_of_the_input(kafka: Broker)
         mine = room.transactions(2)
         await mine.fence()
         outputs = [Output(room.topic("outputs"), key, b"v") for key in keys]
-        await mine.commit(outputs, [rows([(key, b"row") for key in keys])], next_offset=50)
+        await mine.commit(outputs, [rows([(key, b"row") for key in keys])], offset=50)
         await mine.close()
         found = await room.committed("outputs")
         assert {key: partition for partition, records in found.items() for key, _ in records} == {
@@ -53,7 +53,7 @@ def test_an_output_without_a_key_goes_to_the_number_of_the_input_partition(kafka
         room = await Room.made(kafka.bootstrap, "keyless")
         mine = room.transactions(3)
         await mine.fence()
-        await mine.commit([Output(room.topic("outputs"), None, b"broken")], [], next_offset=1)
+        await mine.commit([Output(room.topic("outputs"), None, b"broken")], [], offset=1)
         await mine.close()
         assert await room.committed("outputs") == {3: [(None, b"broken")]}
 
@@ -66,7 +66,7 @@ def test_rows_that_fill_many_batches_arrive_complete_and_in_order(kafka: Broker)
         many: list[tuple[bytes, bytes | None]] = [(b"r%d" % i, b"x" * 400) for i in range(4_000)]
         mine = room.transactions(0)
         await mine.fence()
-        await mine.commit([], [rows(many[:100]), rows(many[100:])], next_offset=1)
+        await mine.commit([], [rows(many[:100]), rows(many[100:])], offset=1)
         await mine.close()
         assert await room.committed("changelog") == {0: many}
 
@@ -79,7 +79,7 @@ def test_the_offset_is_committed_with_the_outputs(real_kafka: Broker) -> None:
         mine = room.transactions(1)
         await mine.fence()
         assert await offset_of(room, 1) is None
-        await mine.commit([Output(room.topic("outputs"), b"c", b"v")], [], next_offset=17)
+        await mine.commit([Output(room.topic("outputs"), b"c", b"v")], [], offset=17)
         await mine.fence()
         assert await offset_of(room, 1) == 17
         await mine.close()
@@ -92,17 +92,35 @@ def test_an_offset_that_was_told_before_the_outputs_stands_only_with_them(real_k
         room = await Room.made(real_kafka.bootstrap, "early")
         mine = room.transactions(0)
         await mine.fence()
-        mine.begin(next_offset=5)
-        await mine.commit([Output(room.topic("outputs"), b"c", b"v")], [], next_offset=5)
-        mine.begin(next_offset=9)
+        mine.begin(offset=5)
+        await mine.commit([Output(room.topic("outputs"), b"c", b"v")], [], offset=5)
+        mine.begin(offset=9)
         assert mine._beginning is not None
         await mine._beginning
         await mine.close()
         await mine.fence()
         assert await offset_of(room, 0) == 5
-        await mine.commit([], [rows([(b"c", b"row")])], next_offset=6)
+        await mine.commit([], [rows([(b"c", b"row")])], offset=6)
         await mine.fence()
         assert await offset_of(room, 0) == 6
+        await mine.close()
+
+    asyncio.run(story())
+
+
+def test_a_transaction_without_an_offset_leaves_the_group_where_it_was(real_kafka: Broker) -> None:
+    async def story() -> None:
+        room = await Room.made(real_kafka.bootstrap, "untold")
+        mine = room.transactions(0)
+        await mine.fence()
+        await mine.commit([Output(room.topic("outputs"), b"c", b"1")], [], offset=5)
+        for begins in (True, False):
+            if begins:
+                mine.begin(offset=None)
+            await mine.commit([Output(room.topic("outputs"), b"c", b"2")], [rows([(b"r", b"x")])], offset=None)
+        await mine.fence()
+        assert await offset_of(room, 0) == 5
+        assert [len(found) for found in (await room.committed("outputs")).values()] == [3]
         await mine.close()
 
     asyncio.run(story())
@@ -113,14 +131,14 @@ def test_a_fenced_producer_brings_out_nothing_and_moves_no_offset(real_kafka: Br
         room = await Room.made(real_kafka.bootstrap, "zombie")
         zombie, heir = room.transactions(0), room.transactions(0)
         await zombie.fence()
-        await zombie.commit([Output(room.topic("outputs"), b"c", b"first")], [], next_offset=5)
+        await zombie.commit([Output(room.topic("outputs"), b"c", b"first")], [], offset=5)
         await heir.fence()
         with pytest.raises(PartitionFenced, match=r"'zombie-zombie-input-0' was fenced: another worker has"):
             await zombie.commit(
-                [Output(room.topic("outputs"), b"c", b"again")], [rows([(b"r", b"wrong")])], next_offset=9
+                [Output(room.topic("outputs"), b"c", b"again")], [rows([(b"r", b"wrong")])], offset=9
             )
         assert await offset_of(room, 0) == 5
-        await heir.commit([Output(room.topic("outputs"), b"c", b"second")], [], next_offset=6)
+        await heir.commit([Output(room.topic("outputs"), b"c", b"second")], [], offset=6)
         await heir.close()
         found = [record for records in (await room.committed("outputs")).values() for record in records]
         assert found == [(b"c", b"first"), (b"c", b"second")]
@@ -135,7 +153,7 @@ def test_the_fence_of_one_partition_leaves_the_others_alone(real_kafka: Broker) 
         mine, theirs = room.transactions(0), room.transactions(1)
         await mine.fence()
         await theirs.fence()
-        await mine.commit([Output(room.topic("outputs"), b"c", b"v")], [], next_offset=1)
+        await mine.commit([Output(room.topic("outputs"), b"c", b"v")], [], offset=1)
         await mine.fence()
         assert await offset_of(room, 0) == 1
         await mine.close()
@@ -170,9 +188,9 @@ def test_a_commit_whose_brokers_are_gone_is_unknown_and_ends_the_producer(own_ka
         await mine.fence()
         own_kafka.stop()
         with pytest.raises(CommitUnknown, match="it may or may not stand"):
-            await mine.commit([], [rows([(b"r", b"x")])], next_offset=1)
+            await mine.commit([], [rows([(b"r", b"x")])], offset=1)
         with pytest.raises(InvariantError, match="without a fence before it"):
-            await mine.commit([], [rows([(b"r", b"x")])], next_offset=1)
+            await mine.commit([], [rows([(b"r", b"x")])], offset=1)
 
     asyncio.run(story())
 
@@ -185,7 +203,7 @@ def test_a_record_that_the_topic_refuses_is_told_with_the_limit_to_raise(real_ka
         with pytest.raises(
             ConfigError, match=r"refuses a batch of 20000\d\d bytes; raise its max.message.bytes to at least"
         ):
-            await mine.commit([Output(room.topic("outputs"), b"c", b"x" * 2_000_000)], [], next_offset=1)
+            await mine.commit([Output(room.topic("outputs"), b"c", b"x" * 2_000_000)], [], offset=1)
         assert await offset_of(room, 0) is None
 
     asyncio.run(story())

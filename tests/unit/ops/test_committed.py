@@ -9,6 +9,7 @@ from streamseg.kafka.partition_agent import Committed
 from streamseg.kafka.processed import Batch
 from streamseg.ops.committed import record
 from streamseg.ops.metrics import Metrics
+from streamseg.partition_row import Position
 
 OUTCOMES = ("dead_lettered", "duplicate", "too_late", "suppressed", "scored")
 
@@ -29,7 +30,7 @@ def a_transaction(*, backlog: int = 0, append_ms: tuple[int, ...] = (900, 950)) 
     )
     batch = Batch(
         Effects(counts=counts, seconds={"score": 0.02}),
-        next_offset=15,
+        position=Position(15, "", 4),
         append_ms=np.array(append_ms, np.int64),
         watermark_ms=400,
         backlog=backlog,
