@@ -23,6 +23,7 @@ from streamseg import compose
 from streamseg.errors import StreamsegError
 from streamseg.kafka.changelog import changelog_topic
 from streamseg.kafka.client import KafkaAccess
+from streamseg.kafka.intake import Turns
 from streamseg.kafka.model_feed import ModelFeed
 from streamseg.kafka.partition_agent import AgentRules, PartitionAgent
 from streamseg.kafka.worker import InferenceWorker, Membership
@@ -110,7 +111,7 @@ def _inference(settings: Settings, health: Health, metrics: Metrics) -> type[Inf
                 _membership(settings),
                 models,
                 new_agent=partial(
-                    _new_agent, access, _agent_rules(settings), rules, models, decoding, scoring, metrics
+                    _new_agent, access, _agent_rules(settings), rules, models, decoding, scoring, Turns(), metrics
                 ),
                 health=health,
                 metrics=metrics,
@@ -154,6 +155,7 @@ def _new_agent(
     models: ModelFeed,
     decoding: Executor,
     scoring: Executor,
+    turns: Turns,
     metrics: Metrics,
     source: TopicPartition,
     group: AIOKafkaConsumer,
@@ -167,6 +169,7 @@ def _new_agent(
         committed_offset=group.committed,
         decoding=decoding,
         scoring=scoring,
+        turns=turns,
         tell=partial(record, metrics),
         restored=metrics.restored,
         failed=metrics.aborted,

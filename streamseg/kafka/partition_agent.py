@@ -26,7 +26,7 @@ from streamseg.kafka.changelog import restore
 from streamseg.kafka.client import KafkaAccess, open_reader, with_backoff
 from streamseg.kafka.fetch import Fetch
 from streamseg.kafka.identity import identify
-from streamseg.kafka.intake import SMALL_BATCH, Intake
+from streamseg.kafka.intake import SMALL_BATCH, Intake, Turns
 from streamseg.kafka.processed import Batch, decode, let_time_pass, now_ms, process
 from streamseg.kafka.resumption import start_offset
 from streamseg.kafka.transaction import PartitionFenced, PartitionTransactions
@@ -94,6 +94,7 @@ class PartitionAgent:
         committed_offset: The group's committed offset of a partition, None for none.
         decoding: A thread that decodes the next batch while another one is scored.
         scoring: The threads in which the pipelines of this process run; one pipeline in one of them at a time.
+        turns: Shared by the agents of this process.
         tell, restored, failed: Called after each transaction, each restore (with its seconds), each fate unknown.
     """
 
@@ -108,6 +109,7 @@ class PartitionAgent:
         committed_offset: Callable[[TopicPartition], Awaitable[int | None]],
         decoding: Executor,
         scoring: Executor,
+        turns: Turns,
         tell: Callable[[Committed], None],
         restored: Callable[[float], None],
         failed: Callable[[], None],
@@ -122,6 +124,7 @@ class PartitionAgent:
         self._access, self._rules = access, rules
         self._new_pipeline, self._model = new_pipeline, model
         self._committed_offset, self._decoding, self._scoring = committed_offset, decoding, scoring
+        self._turns = turns
         self._tell, self._restored, self._failed = tell, restored, failed
         self._draining = asyncio.Event()
         self._transactions = PartitionTransactions(
@@ -155,7 +158,11 @@ class PartitionAgent:
         try:
             async with open_reader(self._access) as consumer, aclosing(Fetch.of(consumer, self.source)) as fetch:
                 intake = Intake(
-                    consumer, fetch, max_records=rules.max_batch_records, flush_deadline_ms=rules.flush_deadline_ms
+                    consumer,
+                    fetch,
+                    max_records=rules.max_batch_records,
+                    flush_deadline_ms=rules.flush_deadline_ms,
+                    turns=self._turns,
                 )
                 while not self._draining.is_set():
                     try:

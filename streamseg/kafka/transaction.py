@@ -41,8 +41,8 @@ from streamseg.wire.topics import CHANGELOG
 COMMIT_LIMIT_S: Final = 30.0
 """A commit that takes longer is given up as unknown; the brokers abort an open transaction after the same time."""
 USUAL_FOR: Final = 8
-"""A partition is added early to so many transactions after one that wrote there: a marker costs less than two more round
-trips."""
+"""A partition is added early to so many transactions after one that wrote there: a marker costs less than two more
+round trips."""
 MARKERS_PAUSE_S: Final = 0.005
 """Before asking again to open a transaction while the brokers still write the markers of the last one."""
 

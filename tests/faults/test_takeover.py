@@ -23,6 +23,7 @@ from streamseg.kafka.admin import create_topics
 from streamseg.kafka.changelog import changelog_topic, make_changelog
 from streamseg.kafka.client import KafkaAccess
 from streamseg.kafka.identity import identify
+from streamseg.kafka.intake import Turns
 from streamseg.kafka.partition_agent import AgentRules, Committed, PartitionAgent
 from streamseg.kafka.produce import produce
 from streamseg.kafka.transaction import PartitionFenced, PartitionTransactions
@@ -117,6 +118,7 @@ async def take_over(bootstrap: str, records: list[FileRecord]) -> bool:
             committed_offset=offset_while_the_last_owner_commits,
             decoding=scoring,
             scoring=scoring,
+            turns=Turns(),
             tell=tell,
             restored=lambda seconds: None,
             failed=lambda: None,

@@ -54,9 +54,7 @@ def test_a_changelog_of_several_fetches_is_restored_whole(kafka: Broker) -> None
         mine = room.transactions(0)
         await mine.fence()
         for part in range(4):
-            await mine.commit(
-                [], [rows([(b"%d-%d" % (part, i), b"x" * 1_000) for i in range(1_000)])], offset=part
-            )
+            await mine.commit([], [rows([(b"%d-%d" % (part, i), b"x" * 1_000) for i in range(1_000)])], offset=part)
         await mine.close()
         assert len(await restore(room.access, room.changelog(0))) == 4_000
 

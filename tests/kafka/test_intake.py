@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, cast
 
+import pytest
 from aiokafka import TopicPartition
 
 from streamseg.kafka.fetch import Fetch
-from streamseg.kafka.intake import FIRST_RECORDS, LEAST_RECORDS, QUICK_S, SLOW_S, Intake
+from streamseg.kafka.intake import FIRST_RECORDS, LEAST_RECORDS, QUICK_S, SLOW_S, Intake, Turns
 
 HERE = TopicPartition("touchpoints", 0)
 
@@ -16,7 +18,7 @@ def intake(max_records: int = 8_000) -> Intake:
     # No record is read here: only the size of the next batch is looked at.
     nobody = cast(Any, None)
     fetch = Fetch(nobody, HERE, check_crcs=True, wait_ms=500)
-    return Intake(nobody, fetch, max_records=max_records, flush_deadline_ms=50)
+    return Intake(nobody, fetch, max_records=max_records, flush_deadline_ms=50, turns=Turns())
 
 
 def test_full_batches_that_are_quick_are_followed_by_larger_ones_up_to_the_limit() -> None:
@@ -44,3 +46,22 @@ def test_the_limit_of_the_settings_holds_below_every_other() -> None:
     reads = intake(max_records=7)
     reads.adapt(7, 2 * SLOW_S)
     assert reads.limit == 7
+
+
+def test_small_batches_of_all_partitions_take_turns_and_after_a_rest_nobody_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def story() -> list[float]:
+        now, waits, turns = 100.0, list[float](), Turns(apart_s=0.5)
+
+        async def sleep(seconds: float) -> None:
+            waits.append(seconds)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(asyncio.get_running_loop(), "time", lambda: now)
+            patched.setattr(asyncio, "sleep", sleep)
+            for now in (100.0, 100.0, 100.25, 103.0):
+                await turns.come()
+        return waits
+
+    assert asyncio.run(story()) == [0.0, 0.5, 0.75, 0.0]

@@ -18,6 +18,7 @@ from streamseg.datasets.simulator import Options, simulate
 from streamseg.errors import ConfigError
 from streamseg.kafka import partition_agent
 from streamseg.kafka.admin import create_topics
+from streamseg.kafka.intake import Turns
 from streamseg.kafka.partition_agent import AgentRules, Committed, PartitionAgent
 from streamseg.kafka.produce import produce
 from streamseg.kafka.transaction import PartitionFenced
@@ -65,6 +66,7 @@ async def work(
             committed_offset=group.committed,
             decoding=scoring,
             scoring=scoring,
+            turns=Turns(),
             tell=tell,
             restored=lambda seconds: None,
             failed=lambda: None,

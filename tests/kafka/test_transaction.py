@@ -134,9 +134,7 @@ def test_a_fenced_producer_brings_out_nothing_and_moves_no_offset(real_kafka: Br
         await zombie.commit([Output(room.topic("outputs"), b"c", b"first")], [], offset=5)
         await heir.fence()
         with pytest.raises(PartitionFenced, match=r"'zombie-zombie-input-0' was fenced: another worker has"):
-            await zombie.commit(
-                [Output(room.topic("outputs"), b"c", b"again")], [rows([(b"r", b"wrong")])], offset=9
-            )
+            await zombie.commit([Output(room.topic("outputs"), b"c", b"again")], [rows([(b"r", b"wrong")])], offset=9)
         assert await offset_of(room, 0) == 5
         await heir.commit([Output(room.topic("outputs"), b"c", b"second")], [], offset=6)
         await heir.close()
