@@ -29,6 +29,15 @@ class Position:
     told_offset: int = -1
     """The group's committed offset as the transaction of the row left it; -1: there is none yet."""
 
+    @property
+    def commits(self) -> int | None:
+        """The offset that a transaction commits for the group if it leaves the partition here; None = it commits none.
+
+        >>> Position(7, "", 4, 7).commits, Position(7, "", 4, 5).commits
+        (7, None)
+        """
+        return self.next_offset if self.told_offset == self.next_offset else None
+
 
 @dataclass(frozen=True, slots=True)
 class PartitionRow:

@@ -43,7 +43,7 @@ OFFSET_LOOKS: Final = 10
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 5.0
 """Between two attempts after a failure, doubling."""
-TELL_EVERY_S: Final = 1.0
+TELL_EVERY_S: Final = 5.0
 """Small transactions leave the group's offset where it is for so long: the partition row says where to go on, and
 telling the group is two of a transaction's five round trips."""
 HANDED_OVER_FROM: Final = 256
@@ -240,11 +240,13 @@ class PartitionAgent:
                 now, rests = time.monotonic(), not records and committing is None
                 if records:
                     record_at, position = now, replace(position, next_offset=records[-1].offset + 1)
-                is_untold = position.told_offset != position.next_offset
-                if tells := is_untold and (rests or len(records) >= SMALL_BATCH or now - told_at > TELL_EVERY_S):
+                tells = position.commits is None and (
+                    rests or len(records) >= SMALL_BATCH or now - told_at > TELL_EVERY_S
+                )
+                if tells:
                     told_at, position = now, replace(position, told_offset=position.next_offset)
                 if records and (committing is None or committing.done()):
-                    self._transactions.begin(offset=told_by(position))
+                    self._transactions.begin(offset=position.commits)
                 if not records and self._rules.wall_clock and (now - record_at) * 1000 > self._rules.idle_after_ms:
                     backlog = await self._in_scoring_thread(let_time_pass, pipeline)
                 batch = None
@@ -281,7 +283,7 @@ class PartitionAgent:
         since = time.perf_counter()
         effects = batch.effects
         blocks = (*effects.said, *effects.rows)
-        await self._transactions.commit(effects.passed_on, blocks, offset=told_by(batch.position))
+        await self._transactions.commit(effects.passed_on, blocks, offset=batch.position.commits)
         self._moved()
         self._tell(Committed(self.source.partition, batch, now_ms(), time.perf_counter() - since, self.lag))
 
@@ -313,11 +315,6 @@ class PartitionAgent:
             if not task.done():
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
-
-
-def told_by(position: Position) -> int | None:
-    """The offset that a transaction tells the group, if it leaves the partition here."""
-    return position.next_offset if position.told_offset == position.next_offset else None
 
 
 class _Draining(Exception):  # noqa: N818 - an order, not an error

@@ -175,7 +175,7 @@ class Progress:
         self._consumer.close()
 
     def committed(self) -> Offsets:
-        """Offset up to which each partition's transactions are committed; 0 where there was none."""
+        """Offset of each partition that is committed for the group, up to five seconds old; 0 where there was none."""
         answer = _patiently(lambda: self._consumer.committed(self._where, timeout=10))
         return {each.partition: max(0, each.offset) for each in answer}
 
@@ -186,7 +186,7 @@ class Progress:
         return int(self._consumer.get_watermark_offsets(where, timeout=10, cached=False)[1])
 
     def lag(self, partitions: Collection[int]) -> int:
-        """Touchpoints that are on these partitions and in no committed transaction."""
+        """Touchpoints that are on these partitions and, as far as the group was told, in no committed transaction."""
         ends, done = self.ends(), self.committed()
         return sum(ends[partition] - done[partition] for partition in partitions)
 

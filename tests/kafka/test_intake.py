@@ -52,15 +52,15 @@ def test_small_batches_of_all_partitions_take_turns_and_after_a_rest_nobody_wait
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def story() -> list[float]:
-        now, waits, turns = 100.0, list[float](), Turns(apart_s=0.5)
+        clock, waits, turns = iter((100.0, 100.0, 100.25, 103.0)), list[float](), Turns(apart_s=0.5)
 
         async def sleep(seconds: float) -> None:
             waits.append(seconds)
 
         with monkeypatch.context() as patched:
-            patched.setattr(asyncio.get_running_loop(), "time", lambda: now)
+            patched.setattr(asyncio.get_running_loop(), "time", lambda: next(clock))
             patched.setattr(asyncio, "sleep", sleep)
-            for now in (100.0, 100.0, 100.25, 103.0):
+            for _ in range(4):
                 await turns.come()
         return waits
 

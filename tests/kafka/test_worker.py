@@ -16,6 +16,7 @@ from streamseg.datasets.simulator import Options, simulate
 from streamseg.errors import InvariantError
 from streamseg.kafka.admin import create_topics
 from streamseg.kafka.changelog import changelog_topic
+from streamseg.kafka.intake import Turns
 from streamseg.kafka.model_feed import NO_MODEL, ModelFeed
 from streamseg.kafka.partition_agent import AgentRules, Committed, PartitionAgent
 from streamseg.kafka.produce import produce
@@ -72,6 +73,7 @@ class Stage:
             committed_offset=group.committed,
             decoding=self.scoring,
             scoring=self.scoring,
+            turns=Turns(),
             tell=self.told.append,
             restored=lambda seconds: None,
             failed=lambda: None,
