@@ -133,7 +133,7 @@ def test_what_the_group_was_not_told_is_not_processed_again(
     monkeypatch.setattr(partition_agent, "TELL_EVERY_S", 3_600.0)
 
     async def story() -> None:
-        room, there = await furnished(real_kafka, "untold", touchpoints(2_000))
+        room, there = await furnished(real_kafka, "untold", touchpoints(12_000))
         first = await work(room, until=lambda told: len(told) >= 3)
         done = first[-1].batch.position
         assert done.told_offset < done.next_offset < there
