@@ -60,7 +60,7 @@ class _Adding(AddPartitionsToTxnHandler):
 
     def handle_response(self, response: Any) -> float | None:
         codes = {code for _, partitions in response.errors for _, code in partitions}
-        if codes & {ConcurrentTransactions.errno}:
+        if ConcurrentTransactions.errno in codes:
             return MARKERS_PAUSE_S
         if codes == {NoError.errno}:
             self._sender._txn_manager._txn_partitions.update(self._tps)
