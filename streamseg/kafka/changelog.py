@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
 
@@ -17,12 +16,9 @@ from aiokafka import TopicPartition
 from streamseg.errors import ConfigError, TransientError
 from streamseg.kafka.admin import create_topics
 from streamseg.kafka.client import KafkaAccess, open_reader
-from streamseg.kafka.fetch import Fetch
 from streamseg.kafka.identity import identify
 from streamseg.wire.topics import CHANGELOG, TOPICS, Topic
 
-AT_ONCE: Final = 100_000
-WAIT_S: Final = 0.2
 STALL_LIMIT_S: Final = 60.0
 """A restore that gets nothing for so long is given up and begun again."""
 
@@ -79,16 +75,22 @@ async def restore(
     Raises:
         TransientError: If the brokers give nothing for a minute.
     """
-    rows: dict[bytes, bytes | None] = {}
-    async with open_reader(access) as consumer, aclosing(Fetch.of(consumer, changelog)) as fetch:
+    rows: dict[bytes, bytes] = {}
+    async with open_reader(access) as consumer:
+        consumer.assign([changelog])
         end = (await consumer.end_offsets([changelog]))[changelog]
-        fetch.seek((await consumer.beginning_offsets([changelog]))[changelog])
+        await consumer.seek_to_beginning(changelog)
         loop = asyncio.get_running_loop()
-        moved_at, position = loop.time(), fetch.position
+        moved_at, position = loop.time(), await consumer.position(changelog)
         # Not "last offset = end - 1": transaction markers take offsets and are never returned.
         while position < end:
-            rows.update((await fetch.take(AT_ONCE, least=1, wait_s=WAIT_S)).pairs())
-            before, position = position, fetch.position
+            records = (await consumer.getmany(changelog, timeout_ms=200)).get(changelog, [])
+            for record in records:
+                if record.value is None:
+                    rows.pop(record.key, None)
+                else:
+                    rows[record.key] = record.value
+            before, position = position, await consumer.position(changelog)
             if position > before:
                 moved_at = loop.time()
                 moved()
@@ -97,4 +99,4 @@ async def restore(
                     f"restore of {changelog.topic}[{changelog.partition}] stands at offset {position} of {end} for "
                     f"{STALL_LIMIT_S:.0f} s; check that the brokers answer"
                 )
-    return {key: value for key, value in rows.items() if value is not None}
+    return rows

@@ -8,7 +8,7 @@ Source: Apache Kafka's documentation, "Message Format: Record" (KIP-98); varints
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, overload
 
@@ -108,13 +108,6 @@ class Records(Sequence[Record]):
         start, stop = self._range()
         text, places = self._text[start:stop], [self._rows[name] - start for name in _PLACES[:4]]
         return Spans(text, *places[:2]), Spans(text, *places[2:])
-
-    def pairs(self) -> Iterator[tuple[bytes, bytes | None]]:
-        """Key and value of each record; a key that is null is empty."""
-        start, stop = self._range()
-        text, places = self._text[start:stop].tobytes(), [self._rows[name] - start for name in _PLACES[:4]]
-        for key, key_stop, value, value_stop in np.stack(places, axis=1).tolist():
-            yield text[key : max(key, key_stop)], text[value:value_stop] if value_stop >= value else None
 
     def _range(self) -> tuple[int, int]:
         """Where in the text these records begin and end."""

@@ -75,12 +75,6 @@ def test_columns_are_decoded_as_objects_are(sent: list[list[Sent]], limits: Deco
     assert append_ms_of(columns).tolist() == append_ms_of(objects).tolist()
 
 
-@given(sent=BATCHES, first=st.integers(0, 15))
-def test_pairs_are_the_keys_and_values_of_the_records(sent: list[list[Sent]], first: int) -> None:
-    records = read(sent)[first:]
-    assert list(records.pairs()) == [(record.key or b"", record.value) for record in records]
-
-
 def test_no_records_are_records_too() -> None:
     assert told(joined([])) == told(joined([NO_RECORDS, NO_RECORDS])) == told(read([])) == []
     assert len(decode(NO_RECORDS, limits=DecodeLimits()).batch) == 0
