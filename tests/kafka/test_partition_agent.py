@@ -113,7 +113,7 @@ def test_small_transactions_tell_the_group_first_and_at_rest(
     monkeypatch.setattr(partition_agent, "TELL_EVERY_S", 3_600.0)
 
     async def story() -> None:
-        room, there = await furnished(real_kafka, "told", touchpoints(2_000))
+        room, there = await furnished(real_kafka, "told-agent", touchpoints(2_000))
         told = await work(room, until=lambda told: told[-1].batch.position.told_offset == there)
         positions = [committed.batch.position for committed in told]
         first = positions[0].next_offset
@@ -133,7 +133,7 @@ def test_what_the_group_was_not_told_is_not_processed_again(
     monkeypatch.setattr(partition_agent, "TELL_EVERY_S", 3_600.0)
 
     async def story() -> None:
-        room, there = await furnished(real_kafka, "untold", touchpoints(12_000))
+        room, there = await furnished(real_kafka, "untold-agent", touchpoints(12_000))
         first = await work(room, until=lambda told: len(told) >= 3)
         done = first[-1].batch.position
         assert done.told_offset < done.next_offset < there
