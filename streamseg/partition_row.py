@@ -9,9 +9,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Final
 
+import numpy as np
 import orjson
 
 from streamseg.core.snapshot import seal, unseal
+from streamseg.wire.blocks import Block
+from streamseg.wire.spans import Strings, joined
 
 PARTITION_KEY: Final = b"p"
 
@@ -69,5 +72,17 @@ def read_partition_row(value: bytes) -> PartitionRow:
     >>> read_partition_row(write_partition_row(state)) == state
     True
     """
-    fields = orjson.loads(unseal([PARTITION_KEY], [value])[0])
+    text, (start,), (stop,) = unseal(joined([PARTITION_KEY]), joined([value]))
+    fields = orjson.loads(text[start:stop].tobytes())
     return PartitionRow(position=Position(**fields.pop("position")), **fields)
+
+
+def partition_row_of(rows: Block) -> PartitionRow | None:
+    """The state in the rows of a changelog; None if it isn't among them.
+
+    Raises:
+        InvariantError: If it is corrupt or of another version.
+    """
+    text, start, stop = rows.key
+    its = np.flatnonzero((stop - start == len(PARTITION_KEY)) & (text[start] == PARTITION_KEY[0]))
+    return read_partition_row(Strings(rows.value)[int(its[0])]) if len(its) else None

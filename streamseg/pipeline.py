@@ -7,7 +7,7 @@ after another; pipelines of other partitions may run meanwhile, in other threads
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from time import perf_counter
@@ -29,8 +29,8 @@ from streamseg.core.windows import Int64Array
 from streamseg.effects import Counts, Effects
 from streamseg.emit import Emitter, Explained
 from streamseg.errors import ConfigError, InvariantError
-from streamseg.partition_row import PARTITION_KEY, PartitionRow, Position, read_partition_row, write_partition_row
-from streamseg.wire.blocks import block_of
+from streamseg.partition_row import PARTITION_KEY, PartitionRow, Position, partition_row_of, write_partition_row
+from streamseg.wire.blocks import Block, block_of
 from streamseg.wire.event_ids import NO_IDS, EventIds
 from streamseg.wire.letters import Source, dead_letter, late_touchpoint
 from streamseg.wire.outputs import Origin
@@ -168,20 +168,20 @@ class Pipeline:
         self.behaviours += [name for name in scorer.behaviours if name not in self.behaviours]
         self._columns = [self.behaviours.index(name) for name in scorer.behaviours]
 
-    def restore(self, rows: Mapping[bytes, bytes]) -> PartitionRow | None:
+    def restore(self, rows: Block) -> PartitionRow | None:
         """Take up the state that the last committed transaction left; the pipeline must be new.
 
         Returns:
             The partition row, for the caller to check the input's identity and offset; None if there was no state.
         """
-        if PARTITION_KEY not in rows:
-            if rows:
+        state = partition_row_of(rows)
+        if state is None:
+            if len(rows):
                 raise InvariantError(
                     f"changelog of {self._source.topic}[{self._source.partition}] has {len(rows)} rows and no "
                     "partition row; its state can't be trusted: clear the changelog and reprocess the input"
                 )
             return None
-        state = read_partition_row(rows[PARTITION_KEY])
         if state.window != [self.rules.spec.windows.length_days, self.rules.spec.windows.origin_ms]:
             raise ConfigError(
                 f"state of {self._source.topic}[{self._source.partition}] was made with windows (days, origin ms) "

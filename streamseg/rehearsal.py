@@ -11,8 +11,10 @@ from typing import Final
 import numpy as np
 import orjson
 
+from streamseg.core.latest import Latest
 from streamseg.core.scores import Scorer
 from streamseg.core.windows import DAY_MS
+from streamseg.kafka.batches_in import read_batches
 from streamseg.kafka.batches_out import record_batches
 from streamseg.kafka.client import BATCH_BYTES
 from streamseg.kafka.partitioner import partitions_of
@@ -26,7 +28,7 @@ START_MS: Final = 1_704_067_200_000
 
 
 def rehearse(rules: Rules, scorer: Scorer) -> None:
-    """Take a customer who falls silent, and another one, from a fetch to Kafka's batches; all is thrown away."""
+    """Take a customer who falls silent, and another, from a fetch to Kafka's batches and back; all is thrown away."""
     pipeline = Pipeline(rules, scorer)
     window_days = rules.spec.windows.length_days
     days = [0, 0, *(window_days * week for week in range(1, rules.spec.gate_touchpoints + 3))]
@@ -37,9 +39,12 @@ def rehearse(rules: Rules, scorer: Scorer) -> None:
     assert records[0].headers  # one on its own, as a dead letter is made of it
     effects = pipeline.process(records, now_ms=None, position=Position(len(records), "", 1))
     pipeline.sweep(len(records), now_ms=None)
-    block = in_one((*effects.said, *effects.rows))
-    partitions_of(block.key, 1)
-    assert [*record_batches(block, np.arange(len(block)), now_ms=0, limit_bytes=BATCH_BYTES)]
+    partitions_of(in_one(effects.said).key, 1)
+    written, latest = in_one(effects.rows), Latest()
+    for batch in record_batches(written, np.arange(len(written)), now_ms=0, limit_bytes=BATCH_BYTES):
+        restored, _ = read_batches(batch._build(), 0, [], where="the rehearsal", check_crcs=True)
+        latest.add(*restored.keys_and_values())
+    assert Pipeline(rules, scorer).restore(latest.block())
 
 
 def _read(sent: list[bytes]) -> Records:

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from streamseg.core.chains import Chains
+from streamseg.core.features import Records
 from streamseg.core.windows import Int64Array
 
 BLOCK: Final = 8
@@ -42,9 +43,9 @@ class RememberedIds:
         """The first `count` spare blocks are in chains now."""
         self._spare = self._spare[count:]
 
-    def unpack(self, slots: Int64Array, sizes: Int64Array, told: bytes) -> None:
-        """Take up the blocks of distinct customers who have none: `IDS` from old to new, `sizes` bytes for each."""
-        self.chains.fill(np.repeat(slots, sizes // IDS.itemsize), np.frombuffer(told, IDS))
+    def unpack(self, slots: Int64Array, blocks: Records) -> None:
+        """Take up the (B,) blocks of customers who have none, from old to new; `slots` says whose each is."""
+        self.chains.fill(slots, blocks)
 
     def prune(self, slot: int, accepted: int, *, keep: int, since_ms: int) -> None:
         """Forget one customer's oldest blocks while all their ids are beyond the last `keep` and before `since_ms`.

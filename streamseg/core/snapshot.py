@@ -7,7 +7,6 @@ chunks of 13 windows under keys of their own. Rows carry a version and a checksu
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -22,9 +21,9 @@ from streamseg.core.table import CHUNK, CustomerTable
 from streamseg.core.windows import Int64Array
 from streamseg.errors import InvariantError
 from streamseg.wire.blocks import BLOCK_TOPICS, TOMBSTONE, Block
-from streamseg.wire.fingerprint import fingerprint, fingerprints, xxh64
+from streamseg.wire.fingerprint import fingerprint, xxh64
 from streamseg.wire.pen import put_word
-from streamseg.wire.spans import Spans, UInt8Array, joined
+from streamseg.wire.spans import Spans, UInt8Array, packed
 from streamseg.wire.topics import CHANGELOG
 
 _CUSTOMER_KEY: Final = b"c"
@@ -34,8 +33,6 @@ _HEADER_BYTES: Final = _HEADER.size
 _CUSTOMER_KEY_BYTES: Final = len(_CUSTOMER_KEY)
 _CHUNK_KEY_BYTES: Final = len(_CHUNK_KEY) + 8
 """What stands before the customer's id: with a chunk its number, big-endian, as the last part."""
-_CHECKED_AT_ONCE: Final = 16_384
-"""Rows whose checksums are looked at together: bounds the copy of them."""
 
 
 def seal(payload: bytes) -> bytes:
@@ -43,25 +40,35 @@ def seal(payload: bytes) -> bytes:
     return _HEADER.pack(ROW_VERSION, fingerprint(payload) & 0xFFFF_FFFF) + payload
 
 
-def unseal(keys: Sequence[bytes], values: Sequence[bytes]) -> list[bytes]:
-    """Check version and checksum of rows and take them off.
+def unseal(keys: Spans, values: Spans) -> Spans:
+    """Check version and checksum of rows and leave them out.
 
     Raises:
         InvariantError: If a row is of another version or was changed.
     """
-    for first in range(0, len(values), _CHECKED_AT_ONCE):
-        some = values[first : first + _CHECKED_AT_ONCE]
-        told = joined(some)
-        begin = np.minimum(told.start + _HEADER_BYTES, told.stop)
-        expected = fingerprints(Spans(told.text, begin, told.stop)) & np.uint64(0xFFFF_FFFF)
-        for at, (value, checksum) in enumerate(zip(some, expected.tolist(), strict=True), first):
-            if value[:_HEADER_BYTES] != _HEADER.pack(ROW_VERSION, checksum):
-                raise InvariantError(
-                    f"changelog row {keys[at][:40]!r} has version {value[0] if value else 0} and {len(value)} bytes; "
-                    f"expected version {ROW_VERSION} with a matching checksum: run the release that wrote it, or "
-                    "rebuild the group's state from the input"
-                )
-    return [value[_HEADER_BYTES:] for value in values]
+    found = _first_unsound(values)
+    if found < len(values.start):
+        key, value = (told.text[told.start[found] : told.stop[found]].tobytes() for told in (keys, values))
+        raise InvariantError(
+            f"changelog row {key[:40]!r} has version {value[0] if value else 0} and {len(value)} bytes; "
+            f"expected version {ROW_VERSION} with a matching checksum: run the release that wrote it, or "
+            "rebuild the group's state from the input"
+        )
+    return values._replace(start=values.start + _HEADER_BYTES)
+
+
+@compiled
+def _first_unsound(values: Spans) -> int:
+    """The first of N rows whose version or checksum is not what it should be; N if all are sound."""
+    for row in range(len(values.start)):
+        start, stop = values.start[row], values.stop[row]
+        if stop - start < _HEADER_BYTES or values.text[start] != ROW_VERSION:
+            return row
+        checksum = xxh64(values.text, start + _HEADER_BYTES, stop)
+        for byte in range(_HEADER_BYTES - 1):
+            if values.text[start + 1 + byte] != checksum >> np.uint64(8 * byte) & np.uint64(0xFF):
+                return row
+    return len(values.start)
 
 
 def changed_rows(table: CustomerTable) -> Block:
@@ -200,48 +207,42 @@ def _seal(to: Spans, row: int, start: int, stop: int) -> None:
         to.text[start + 1 + byte] = checksum >> np.uint64(8 * byte) & np.uint64(0xFF)
 
 
-def restore(table: CustomerTable, rows: Mapping[bytes, bytes], *, watermark_ms: int, swept_ms: int) -> None:
+def restore(table: CustomerTable, rows: Block, *, watermark_ms: int, swept_ms: int) -> None:
     """Fill an empty table from the last value of every changelog key.
 
     Args:
         table: Without customers.
-        rows: Customer and chunk rows; other keys are passed over.
+        rows: Customer and chunk rows, of distinct keys; others are passed over.
         watermark_ms, swept_ms: From the partition row.
 
     Raises:
         InvariantError: If a row is corrupt or of another version.
     """
     table.watermark_ms = watermark_ms
-    customers = [key for key in rows if key[:1] == _CUSTOMER_KEY]
-    chunks = [key for key in rows if key[:1] == _CHUNK_KEY]
-    newest, newest_slots = _take_up_customers(table, customers, unseal(customers, [rows[key] for key in customers]))
-    closed = unseal(chunks, [rows[key] for key in chunks])
-    owners = table.slots(_behind(chunks, _CHUNK_KEY_BYTES))
-    closed_slots = np.repeat(owners, _sizes(closed) // SUMMARY.itemsize)
+    newest_slots, newest = _take_up_customers(table, *_unsealed(rows, _CUSTOMER_KEY, _CUSTOMER_KEY_BYTES))
+    owners, closed = _unsealed(rows, _CHUNK_KEY, _CHUNK_KEY_BYTES)
+    closed_slots = np.repeat(table.slots(owners), (closed.stop - closed.start) // SUMMARY.itemsize)
     table.summaries.fill(
-        np.concatenate([newest_slots, closed_slots]),
-        np.concatenate([newest, np.frombuffer(b"".join(closed), SUMMARY)]),
+        np.concatenate([newest_slots, closed_slots]), np.concatenate([newest, packed(closed).text.view(SUMMARY)])
     )
     table.resume_sweep(swept_ms)
 
 
-def _take_up_customers(table: CustomerTable, keys: list[bytes], payloads: list[bytes]) -> tuple[Records, Int64Array]:
-    """Take up lives, decisions and ids; gives the newest summaries, and the slots of their customers."""
-    slots = table.slots(_behind(keys, _CUSTOMER_KEY_BYTES))
-    flag, rest = CUSTOMER.itemsize, CUSTOMER.itemsize + 1
-    table.rows[slots] = np.frombuffer(b"".join([payload[:flag] for payload in payloads]), CUSTOMER)
-    has_newest = np.array([payload[flag] for payload in payloads], np.int64)
-    ids_at = (rest + has_newest * SUMMARY.itemsize).tolist()
-    newest = b"".join([payload[rest:at] for payload, at in zip(payloads, ids_at, strict=True)])
-    ids = [payload[at:] for payload, at in zip(payloads, ids_at, strict=True)]
-    table.remembered.unpack(slots, _sizes(ids), b"".join(ids))
-    return np.frombuffer(newest, SUMMARY), slots[has_newest == 1]
+def _unsealed(rows: Block, kind: bytes, key_bytes: int) -> tuple[Spans, Spans]:
+    """Customer and content of all rows of a kind."""
+    its = np.flatnonzero(rows.key.text[rows.key.start] == kind[0])
+    keys, values = (told._replace(start=told.start[its], stop=told.stop[its]) for told in (rows.key, rows.value))
+    return keys._replace(start=keys.start + key_bytes), unseal(keys, values)
 
 
-def _sizes(payloads: list[bytes]) -> Int64Array:
-    return np.array([len(payload) for payload in payloads], np.int64)
-
-
-def _behind(keys: list[bytes], size: int) -> Spans:
-    told = joined(keys)
-    return told._replace(start=told.start + size)
+def _take_up_customers(table: CustomerTable, customers: Spans, content: Spans) -> tuple[Int64Array, Records]:
+    """Take up lives, decisions and ids; gives the newest summaries behind the slots of their customers."""
+    slots, (text, start, stop) = table.slots(customers), content
+    flag = start + CUSTOMER.itemsize
+    table.rows[slots] = packed(Spans(text, start, flag)).text.view(CUSTOMER)
+    has_newest = text[flag] == 1
+    newest_at = flag[has_newest] + 1
+    ids_at = flag + 1 + has_newest * SUMMARY.itemsize
+    ids = packed(Spans(text, ids_at, stop))
+    table.remembered.unpack(np.repeat(slots, (stop - ids_at) // IDS.itemsize), ids.text.view(IDS))
+    return slots[has_newest], packed(Spans(text, newest_at, newest_at + SUMMARY.itemsize)).text.view(SUMMARY)

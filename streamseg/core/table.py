@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from streamseg.core.admission import ACCEPTED, NO_WATERMARK, Admitted, admit
 from streamseg.core.chains import END
 from streamseg.core.columns import grown, starts_of
-from streamseg.core.customer_ids import CustomerIds
 from streamseg.core.decide import LAPSED
 from streamseg.core.due import DueCounts
 from streamseg.core.features import Records, step_features
 from streamseg.core.history import ClosedWindows, closed_features, closed_windows
+from streamseg.core.interner import Interner
 from streamseg.core.remembered import RememberedIds
 from streamseg.core.rows import BLANK, NEVER_MS
 from streamseg.core.running import Standing, after_each, as_of_now
@@ -41,7 +41,7 @@ class CustomerTable:
         self.spec = spec
         self.watermark_ms = NO_WATERMARK
         self.rows: Records = np.full(64, BLANK)
-        self.customer_ids = CustomerIds()
+        self.customer_ids = Interner()
         self.generation = np.zeros(64, np.int64)
         """Counted up whenever a closed window of the customer changed: folds made before are void."""
         self.summaries = SummaryPool()

@@ -8,19 +8,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
 
 from aiokafka import TopicPartition
 
+from streamseg.core.latest import Latest
 from streamseg.errors import ConfigError, TransientError
 from streamseg.kafka.admin import create_topics
-from streamseg.kafka.client import KafkaAccess, open_reader
+from streamseg.kafka.client import KafkaAccess, log_of, open_reader
+from streamseg.kafka.fetch import Fetch
 from streamseg.kafka.identity import identify
+from streamseg.wire.blocks import Block
 from streamseg.wire.topics import CHANGELOG, TOPICS, Topic
 
 STALL_LIMIT_S: Final = 60.0
 """A restore that gets nothing for so long is given up and begun again."""
+MOST_AT_ONCE: Final = 100_000
+LOOK_S: Final = 0.2
+"""How long a look at the progress waits for a response."""
 
 
 def changelog_topic(group_id: str) -> str:
@@ -58,9 +65,7 @@ def _nobody() -> None:
     """Is told nothing."""
 
 
-async def restore(
-    access: KafkaAccess, changelog: TopicPartition, *, moved: Callable[[], None] = _nobody
-) -> dict[bytes, bytes]:
+async def restore(access: KafkaAccess, changelog: TopicPartition, *, moved: Callable[[], None] = _nobody) -> Block:
     """Read the changelog partition from its beginning to the end that it has now.
 
     Call it after the fence: then nothing can be added before its end any more, and all up to it is decided.
@@ -75,28 +80,23 @@ async def restore(
     Raises:
         TransientError: If the brokers give nothing for a minute.
     """
-    rows: dict[bytes, bytes] = {}
-    async with open_reader(access) as consumer:
-        consumer.assign([changelog])
-        end = (await consumer.end_offsets([changelog]))[changelog]
-        await consumer.seek_to_beginning(changelog)
+    rows = Latest()
+    async with open_reader(access) as consumer, aclosing(Fetch.of(consumer, changelog)) as fetch:
+        log = await log_of(consumer, changelog)
+        fetch.seek(log.earliest)
         loop = asyncio.get_running_loop()
-        moved_at, position = loop.time(), await consumer.position(changelog)
+        moved_at, position = loop.time(), fetch.position
         # Not "last offset = end - 1": transaction markers take offsets and are never returned.
-        while position < end:
-            records = (await consumer.getmany(changelog, timeout_ms=200)).get(changelog, [])
-            for record in records:
-                if record.value is None:
-                    rows.pop(record.key, None)
-                else:
-                    rows[record.key] = record.value
-            before, position = position, await consumer.position(changelog)
+        while position < log.end:
+            records = await fetch.take(MOST_AT_ONCE, least=1, wait_s=LOOK_S)
+            rows.add(*records.keys_and_values())
+            before, position = position, fetch.position
             if position > before:
                 moved_at = loop.time()
                 moved()
             elif loop.time() - moved_at > STALL_LIMIT_S:
                 raise TransientError(
-                    f"restore of {changelog.topic}[{changelog.partition}] stands at offset {position} of {end} for "
+                    f"restore of {changelog.topic}[{changelog.partition}] stands at offset {position} of {log.end} for "
                     f"{STALL_LIMIT_S:.0f} s; check that the brokers answer"
                 )
-    return rows
+    return rows.block()

@@ -20,6 +20,7 @@ from aiokafka.helpers import create_ssl_context
 
 from streamseg.errors import ConfigError, TransientError
 from streamseg.kafka.identity import is_embedded
+from streamseg.kafka.resumption import Log
 
 PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 FETCH_BYTES: Final = 4 * 1024 * 1024
@@ -118,6 +119,14 @@ async def open_reader(access: KafkaAccess, *, committed_only: bool = True) -> As
         yield consumer
     finally:
         await stop_within(consumer)
+
+
+async def log_of(consumer: AIOKafkaConsumer, source: TopicPartition) -> Log:
+    """What the brokers have of a partition now, as `open_reader`'s consumer may see it."""
+    # Who asks about a topic that the client has not heard of waits for its back-off of 100 ms.
+    await consumer._client.add_topic(source.topic)
+    earliest = (await consumer.beginning_offsets([source]))[source]
+    return Log(earliest, (await consumer.end_offsets([source]))[source])
 
 
 async def written_ends(access: KafkaAccess, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:

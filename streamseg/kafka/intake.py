@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import OffsetOutOfRangeError
 
 from streamseg.errors import TransientError
+from streamseg.kafka.client import log_of
 from streamseg.kafka.fetch import Fetch
 from streamseg.kafka.resumption import Log, in_range
 from streamseg.wire.records import Records
@@ -76,8 +77,7 @@ class Intake:
 
     async def log(self) -> Log:
         """What the brokers have of the partition now."""
-        earliest = (await self.consumer.beginning_offsets([self._source]))[self._source]
-        return Log(earliest, (await self.consumer.end_offsets([self._source]))[self._source])
+        return await log_of(self.consumer, self._source)
 
     @property
     def lag(self) -> int:

@@ -23,6 +23,11 @@ def rows(told: Sequence[tuple[bytes, bytes | None]]) -> Block:
     return block_of(CHANGELOG, told)
 
 
+def told(block: Block) -> dict[bytes, bytes | None]:
+    """Values by key."""
+    return {row.key: row.value for row in block if row.key is not None}
+
+
 @dataclass(frozen=True, slots=True)
 class Room:
     """Names that no other test uses."""

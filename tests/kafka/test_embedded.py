@@ -8,7 +8,7 @@ from streamseg.kafka.changelog import restore
 from streamseg.kafka.client import open_reader
 from streamseg.kafka.embedded import PARTITIONS, embedded_broker
 from streamseg.kafka.identity import identify, is_embedded
-from tests.kafka.room import Room, rows
+from tests.kafka.room import Room, rows, told
 
 
 def test_topics_appear_on_first_use_with_its_number_of_partitions() -> None:
@@ -32,7 +32,7 @@ def test_a_committed_transaction_is_read_back_past_its_marker() -> None:
         for value in (b"1", b"2", b"3"):
             await mine.commit([], [rows([(b"row", value)])], offset=int(value))
         await mine.close()
-        assert await restore(room.access, room.changelog(0)) == {b"row": b"3"}
+        assert told(await restore(room.access, room.changelog(0))) == {b"row": b"3"}
 
     with embedded_broker() as bootstrap:
         asyncio.run(story(bootstrap))

@@ -14,7 +14,7 @@ from streamseg.kafka.partitioner import partition_of
 from streamseg.kafka.transaction import CommitUnknown, PartitionFenced, PartitionTransactions
 from streamseg.wire.outputs import Output
 from tests.kafka.broker import Broker
-from tests.kafka.room import Room, rows
+from tests.kafka.room import Room, rows, told
 
 pytestmark = pytest.mark.kafka
 
@@ -140,7 +140,7 @@ def test_a_fenced_producer_brings_out_nothing_and_moves_no_offset(real_kafka: Br
         await heir.close()
         found = [record for records in (await room.committed("outputs")).values() for record in records]
         assert found == [(b"c", b"first"), (b"c", b"second")]
-        assert await restore(room.access, room.changelog(0)) == {}
+        assert told(await restore(room.access, room.changelog(0))) == {}
 
     asyncio.run(story())
 
@@ -170,7 +170,7 @@ def test_what_a_dead_worker_left_open_is_aborted_by_the_fence(real_kafka: Broker
         await producer.begin_transaction()
         await (await producer.send(room.topic("changelog"), b"half a batch", b"r", partition=0))
         await heir.fence()
-        assert await restore(room.access, room.changelog(0)) == {}
+        assert told(await restore(room.access, room.changelog(0))) == {}
         await heir.close()
         await dead.close()
 

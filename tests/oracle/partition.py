@@ -20,6 +20,7 @@ from streamseg.partition_row import Position
 from streamseg.pipeline import Pipeline
 from streamseg.pipeline import Rules as Settings
 from streamseg.wire import topics
+from streamseg.wire.blocks import block_of
 from streamseg.wire.spans import joined
 from streamseg.wire.touchpoint import DecodeLimits, decode
 from tests.oracle.history import touches
@@ -130,7 +131,7 @@ class ProgramPartition:
     def restarted(self) -> ProgramPartition:
         """Another process that knows nothing but the changelog; outputs and counts stay with the reader."""
         after = ProgramPartition(self.scorer, self.rules)
-        after.pipeline.restore(self.rows)
+        after.pipeline.restore(block_of(topics.CHANGELOG, [*self.rows.items()]))
         after.said, after.rows, after._counts, after._offset = self.said, self.rows, self._counts, self._offset
         return after
 

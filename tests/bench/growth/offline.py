@@ -23,7 +23,9 @@ from streamseg.datasets import jsonl
 from streamseg.datasets.jsonl import FileRecord
 from streamseg.kafka.processed import decode, process
 from streamseg.partition_row import Position
-from streamseg.pipeline import Pipeline
+from streamseg.pipeline import Pipeline, Rules
+from streamseg.rehearsal import rehearse
+from streamseg.wire.blocks import Block
 from tests.bench.facts import SWEEP_SLICE, artifact_of, batches, pipelines, shared_out
 from tests.bench.growth.shop import Settled, next_lines, settle
 from tests.bench.place import Place
@@ -86,7 +88,9 @@ def memory(place: Place, _: int) -> float:
 
 def restore(place: Place, count: int) -> float:
     """Customers a second, from the last values of the changelog's keys to tables."""
-    lines = pipelines(artifact_of(place).scorer)
+    scorer = artifact_of(place).scorer
+    rehearse(Rules(), scorer)
+    lines = pipelines(scorer)
     shares = settled_of(place, CoreSpec()).shares(count)
     since = time.perf_counter()
     _restore(lines, shares)
@@ -124,7 +128,7 @@ def _process(pipeline: Pipeline, records: Sequence[FileRecord]) -> None:
     process(pipeline, records, decode(pipeline, records), position, SWEEP_SLICE)
 
 
-def _restore(lines: Sequence[Pipeline], shares: Sequence[dict[bytes, bytes]]) -> None:
+def _restore(lines: Sequence[Pipeline], shares: Sequence[Block]) -> None:
     for pipeline, rows in zip(lines, shares, strict=True):
         pipeline.restore(rows)
 

@@ -25,6 +25,8 @@ from streamseg.kafka.client import KafkaAccess, open_reader
 from streamseg.kafka.identity import identify
 from streamseg.kafka.produce import produce
 from streamseg.partition_row import Position
+from streamseg.pipeline import Rules
+from streamseg.rehearsal import rehearse
 from streamseg.wire.topics import CUSTOMER_PROFILES, MODELS, SEGMENT_CHANGES, TOUCHPOINTS
 from tests.bench.facts import artifact_of, pipelines
 from tests.bench.growth.offline import settled_of
@@ -61,7 +63,9 @@ def changelog(place: Place, count: int) -> float:
     """Customers a second from the changelog topic to tables, partition after partition."""
     _seed(place, count)
     access, name = KafkaAccess(place.bootstrap), changelog_topic(place.group)
-    lines = pipelines(artifact_of(place).scorer)
+    scorer = artifact_of(place).scorer
+    rehearse(Rules(), scorer)
+    lines = pipelines(scorer)
     since = time.perf_counter()
     for partition, pipeline in enumerate(lines):
         pipeline.restore(asyncio.run(restore(access, TopicPartition(name, partition))))
@@ -145,8 +149,8 @@ def _seed(place: Place, customers: int) -> None:
     position = Position(0, asyncio.run(_topic_id(place)), PARTITIONS)
     producer = Producer({"bootstrap.servers": place.bootstrap, "linger.ms": 50, "log_level": 2})
     for partition, rows in enumerate(settled_of(place, CoreSpec()).shares(customers, position)):
-        for number, (key, value) in enumerate(rows.items(), 1):
-            producer.produce(changelog_topic(place.group), value, key, partition)
+        for number, row in enumerate(rows, 1):
+            producer.produce(changelog_topic(place.group), row.value, row.key, partition)
             if number % SENT_AT_ONCE == 0:
                 producer.flush()
     if left := producer.flush():

@@ -20,7 +20,8 @@ from streamseg.kafka.partitioner import partition_of
 from streamseg.model.scorer import ModelScorer
 from streamseg.partition_row import PARTITION_KEY, PartitionRow, Position, read_partition_row, write_partition_row
 from streamseg.pipeline import Pipeline
-from streamseg.wire.blocks import Block
+from streamseg.wire.blocks import Block, block_of
+from streamseg.wire.topics import CHANGELOG
 from tests.bench.facts import SWEEP_SLICE, pipelines
 from tests.bench.load import LOAD_START_MS, Load
 from tests.faults.cluster import PARTITIONS
@@ -46,7 +47,7 @@ class Settled:
     """Of customers and chunks."""
     state: PartitionRow
 
-    def shares(self, customers: int, position: Position = START) -> list[dict[bytes, bytes]]:
+    def shares(self, customers: int, position: Position = START) -> list[Block]:
         """The changelogs of the `PARTITIONS` partitions of a shop of so many customers; all stand at `position`."""
         partition = [partition_of(b"c%d" % number, PARTITIONS) for number in range(customers)]
         state = write_partition_row(replace(self.state, position=position))
@@ -55,7 +56,7 @@ class Settled:
             at = _ID_AT[key[:1]]
             for number in range(int(key[at + 1 :]), customers, SIMULATED):
                 shares[partition[number]][key[:at] + b"c%d" % number] = value
-        return shares
+        return [block_of(CHANGELOG, [*share.items()]) for share in shares]
 
 
 def settle(scorer: ModelScorer, spec: CoreSpec) -> Settled:

@@ -25,8 +25,9 @@ def test_a_larger_shop_holds_every_customer_again_with_the_same_state_on_the_rig
     settled = Settled({b"cc3": b"life", b"w\0\0\0\0\0\0\0\x07c3": b"windows"}, STATE)
     shares = settled.shares(2 * SIMULATED + 4, Position(5, "id", PARTITIONS))
     held = {}
-    for partition, rows in enumerate(shares):
-        assert read_partition_row(rows.pop(PARTITION_KEY)).position == Position(5, "id", PARTITIONS)
+    for partition, block in enumerate(shares):
+        rows = {row.key or b"": row.value for row in block}
+        assert read_partition_row(rows.pop(PARTITION_KEY) or b"").position == Position(5, "id", PARTITIONS)
         for key, value in rows.items():
             customer_id = key.removeprefix(b"w\0\0\0\0\0\0\0\x07") if key[:1] == b"w" else key[1:]
             assert partition_of(customer_id, PARTITIONS) == partition

@@ -1,6 +1,6 @@
-"""Customer ids to slots and back: one piece of text and an open hash table, no Python object for a customer.
+"""Byte strings to numbers and back (customers' ids to slots): one piece of text and an open hash table, no objects.
 
-A slot is never given up: who withdrew consent is still known by it.
+A number is never given up: who withdrew consent is still known by it.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from streamseg.wire.fingerprint import xxh64
 from streamseg.wire.spans import Spans, UInt8Array, locked
 
 Places = NDArray[np.int32]
-"""Slots by the hash of their id; memory ends long before a partition has 2^31 customers."""
+"""Numbers by the hash of their string; memory ends long before there are 2^31."""
 
 _FREE: Final = -1
 
 
-class CustomerIds(Sequence[bytes]):
-    """The ids of a partition's customers by slot: 0, 1, … in order of appearance.
+class Interner(Sequence[bytes]):
+    """Byte strings by slot: 0, 1, … in order of appearance.
 
     >>> from streamseg.wire.spans import joined
-    >>> ids = CustomerIds()
+    >>> ids = Interner()
     >>> ids.slots(joined([b"ada", b"bob", b"ada"])).tolist(), ids[1], len(ids)
     ([0, 1, 0], b'bob', 2)
     """
@@ -35,7 +35,7 @@ class CustomerIds(Sequence[bytes]):
     def __init__(self) -> None:
         self._text: UInt8Array = np.zeros(1_024, np.uint8)
         self._end = np.zeros(64, np.int64)
-        """Where the id of each slot ends, by slot + 1."""
+        """Where the string of each slot ends, by slot + 1."""
         self._places: Places = np.full(128, _FREE, np.int32)
         self._count = 0
 
@@ -54,13 +54,14 @@ class CustomerIds(Sequence[bytes]):
         return self._text[self._end[slot] : self._end[slot + 1]].tobytes()
 
     def spans(self, slots: Int64Array) -> Spans:
-        """The ids of some slots."""
+        """The strings of some slots."""
         return Spans(locked(self._text), self._end[slots], self._end[slots + 1])
 
     def slots(self, ids: Spans) -> Int64Array:
-        """The slot of each of N ids, a new one where the customer is unknown."""
+        """The slot of each of N strings, a new one where it is unknown."""
         most = self._count + len(ids.start)
-        self._text = grown(self._text, int(self._end[self._count] + (ids.stop - ids.start).sum()))
+        # A byte more, so that an empty string begins within the text wherever it stands.
+        self._text = grown(self._text, int(self._end[self._count] + (ids.stop - ids.start).sum()) + 1)
         self._end = grown(self._end, most + 1)
         if len(self._places) < 2 * most:
             self._places = np.full(1 << (2 * most).bit_length(), _FREE, np.int32)
