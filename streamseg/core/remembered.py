@@ -43,7 +43,7 @@ class RememberedIds:
         """The first `count` spare blocks are in chains now."""
         self._spare = self._spare[count:]
 
-    def unpack(self, slots: Int64Array, blocks: Records) -> None:
+    def fill(self, slots: Int64Array, blocks: Records) -> None:
         """Take up the (B,) blocks of customers who have none, from old to new; `slots` says whose each is."""
         self.chains.fill(slots, blocks)
 

@@ -244,5 +244,5 @@ def _take_up_customers(table: CustomerTable, customers: Spans, content: Spans) -
     newest_at = flag[has_newest] + 1
     ids_at = flag + 1 + has_newest * SUMMARY.itemsize
     ids = packed(Spans(text, ids_at, stop))
-    table.remembered.unpack(np.repeat(slots, (stop - ids_at) // IDS.itemsize), ids.text.view(IDS))
+    table.remembered.fill(np.repeat(slots, (stop - ids_at) // IDS.itemsize), ids.text.view(IDS))
     return slots[has_newest], packed(Spans(text, newest_at, newest_at + SUMMARY.itemsize)).text.view(SUMMARY)

@@ -26,6 +26,7 @@ from streamseg.wire.topics import CHANGELOG, TOPICS, Topic
 STALL_LIMIT_S: Final = 60.0
 """A restore that gets nothing for so long is given up and begun again."""
 MOST_AT_ONCE: Final = 100_000
+"""Records that are taken before the progress is looked at; some tens of megabytes."""
 LOOK_S: Final = 0.2
 """How long a look at the progress waits for a response."""
 
