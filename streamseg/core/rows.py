@@ -13,7 +13,7 @@ import numpy as np
 from streamseg.compiled import compiled
 from streamseg.wire.vocabulary import CHANNELS, TYPES
 
-ROW_VERSION: Final = 5
+ROW_VERSION: Final = 6
 """Version of both layouts in changelog rows; a row of another version is refused on restore."""
 
 COUNT_LIMIT: Final = 65_535

@@ -1,7 +1,9 @@
 """The truth as changelog rows and back: what a partition's table is rebuilt from after a restart.
 
-A customer row holds the life, the decisions, the newest summary and the remembered ids; closed summaries travel in
-chunks of 13 windows under keys of their own. Rows carry a version and a checksum; a row that fails either is refused.
+A customer row holds the life, the decisions, the newest summary and the newest chunk of remembered ids. Closed
+summaries travel in chunks of 13 windows, and closed chunks of ids each by itself, under keys of their own: what a
+touchpoint writes doesn't grow with the history. Rows carry a version and a checksum; a row that fails either is
+refused.
 """
 
 from __future__ import annotations
@@ -13,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamseg.compiled import compiled
-from streamseg.core.chains import END, Links
+from streamseg.core.chains import END, Chains, Links
 from streamseg.core.features import Records
-from streamseg.core.remembered import BLOCK, IDS
+from streamseg.core.remembered import BLOCK, CHUNK_BLOCKS, IDS, chunk_of
 from streamseg.core.rows import CUSTOMER, ROW_VERSION, SUMMARY
 from streamseg.core.table import CHUNK, CustomerTable
 from streamseg.core.windows import Int64Array
@@ -27,12 +29,14 @@ from streamseg.wire.spans import Spans, UInt8Array, packed
 from streamseg.wire.topics import CHANGELOG
 
 _CUSTOMER_KEY: Final = b"c"
-_CHUNK_KEY: Final = b"w"
+_SUMMARIES_KEY: Final = b"w"
+_IDS_KEY: Final = b"i"
+_KINDS: Final = np.frombuffer(_CUSTOMER_KEY + _SUMMARIES_KEY + _IDS_KEY, np.uint8)
 _HEADER: Final = struct.Struct("<BI")  # version, the low half of the fingerprint of what follows
 _HEADER_BYTES: Final = _HEADER.size
-_CUSTOMER_KEY_BYTES: Final = len(_CUSTOMER_KEY)
-_CHUNK_KEY_BYTES: Final = len(_CHUNK_KEY) + 8
-"""What stands before the customer's id: with a chunk its number, big-endian, as the last part."""
+_CUSTOMER_KEY_BYTES: Final = 1
+_CHUNK_KEY_BYTES: Final = 9
+"""What stands before the customer's id: the kind, and with a chunk its number, big-endian."""
 
 
 def seal(payload: bytes) -> bytes:
@@ -75,48 +79,48 @@ def changed_rows(table: CustomerTable) -> Block:
     """Rows of everything that changed since the last call: customers touched, chunks closed, amended or dropped."""
     touched = np.fromiter(table.touched, np.int64, len(table.touched))
     lives = table.rows[touched]
-    since_ms = table.watermark_ms - table.spec.allowed_lateness_ms
-    full = lives["accepted"] > table.spec.keep_ids + BLOCK
-    for slot, accepted in zip(touched[full].tolist(), lives["accepted"][full].tolist(), strict=True):
-        table.remembered.prune(slot, accepted, keep=table.spec.keep_ids, since_ms=since_ms)
     stale = np.array(list(table.stale_chunks), np.int64).reshape(-1, 2)
-    ids, summaries = table.remembered.chains, table.summaries.chains
+    since_ms = table.watermark_ms - table.spec.allowed_lateness_ms
+    closed = table.remembered.close(touched, lives["accepted"], keep=table.spec.keep_ids, since_ms=since_ms)
+    counts = len(touched), len(stale), len(closed)
     # The most that it can be; memory that isn't reached costs nothing.
-    most = len(touched) * (_HEADER_BYTES + CUSTOMER.itemsize + 1 + SUMMARY.itemsize)
-    most += _count(touched, ids.newest, ids.older) * IDS.itemsize
-    most += len(stale) * (_HEADER_BYTES + CHUNK * SUMMARY.itemsize)
-    value = Spans(np.empty(most, np.uint8), *np.full((2, len(touched) + len(stale)), TOMBSTONE, np.int64))
-    closed = _Chained(_bytes_of(summaries.records), summaries.newest, summaries.older)
-    known = _Chained(_bytes_of(ids.records), ids.newest, ids.older)
-    size = _write_customers(touched, _bytes_of(lives), closed, known, value)
-    size = _write_chunks(stale, closed, summaries.records["window"], value, len(touched), size)
-    key = _keys(table.customer_ids.spans(np.concatenate((touched, stale[:, 0]))), stale[:, 1])
+    of_ids = CHUNK_BLOCKS * IDS.itemsize
+    sizes = CUSTOMER.itemsize + 1 + SUMMARY.itemsize + of_ids, CHUNK * SUMMARY.itemsize, of_ids
+    most = sum(count * (_HEADER_BYTES + size) for count, size in zip(counts, sizes, strict=True))
+    value = Spans(np.empty(most, np.uint8), *np.full((2, sum(counts)), TOMBSTONE, np.int64))
+    summaries, ids = _chained(table.summaries.chains), _chained(table.remembered.chains)
+    accepted = table.rows["accepted"]
+    size = _write_customers(touched, _bytes_of(lives), accepted, summaries, ids, value)
+    size = _write_summaries(stale, table.summaries.records["window"], summaries, value, len(touched), size)
+    size = _write_ids(closed, accepted, ids, value, len(touched) + len(stale), size)
+    whose = np.concatenate((touched, stale[:, 0], closed[:, 0]))
+    number = np.concatenate((np.zeros_like(touched), stale[:, 1], closed[:, 1]))
+    key = _keys(np.repeat(_KINDS, counts), number, table.customer_ids.spans(whose))
     table.touched.clear()
     table.stale_chunks.clear()
     topic = np.full(len(key.start), BLOCK_TOPICS.index(CHANGELOG))
     return Block(topic, key, value._replace(text=value.text[:size].copy()))
 
 
-def _keys(customers: Spans, chunks: Int64Array) -> Spans:
-    """The keys of customer rows, and for the last ones of the customers, of rows of these chunks."""
-    is_chunk = np.arange(len(customers.start)) >= len(customers.start) - len(chunks)
-    stop = np.cumsum(customers.stop - customers.start + np.where(is_chunk, _CHUNK_KEY_BYTES, _CUSTOMER_KEY_BYTES))
+def _keys(kind: UInt8Array, number: Int64Array, customers: Spans) -> Spans:
+    """The keys of rows of these kinds; `number` is a chunk's, and without meaning for a customer row."""
+    before = np.where(kind == _CUSTOMER_KEY[0], _CUSTOMER_KEY_BYTES, _CHUNK_KEY_BYTES)
+    stop = np.cumsum(before + customers.stop - customers.start)
     start = np.concatenate(([0], stop[:-1])) if len(stop) else stop
     key = Spans(np.empty(stop[-1] if len(stop) else 0, np.uint8), start, stop)
-    _write_keys(customers, chunks, key)
+    _write_keys(kind, number, customers, key)
     return key
 
 
 @compiled
-def _write_keys(customers: Spans, chunks: Int64Array, key: Spans) -> None:
-    first = len(key.start) - len(chunks)
-    for row in range(len(key.start)):
+def _write_keys(kind: UInt8Array, number: Int64Array, customers: Spans, key: Spans) -> None:
+    for row in range(len(kind)):
         at = key.start[row]
-        key.text[at] = _CUSTOMER_KEY[0] if row < first else _CHUNK_KEY[0]
+        key.text[at] = kind[row]
         at += 1
-        if row >= first:
+        if kind[row] != _CUSTOMER_KEY[0]:
             for byte in range(8):
-                key.text[at + byte] = chunks[row - first] >> (56 - 8 * byte) & 0xFF
+                key.text[at + byte] = number[row] >> (56 - 8 * byte) & 0xFF
             at += 8
         put_word(key.text, at, customers, row)
 
@@ -130,63 +134,81 @@ class _Chained(NamedTuple):
     older: Links
 
 
+def _chained(chains: Chains) -> _Chained:
+    return _Chained(_bytes_of(chains.records), chains.newest, chains.older)
+
+
 def _bytes_of(records: Records) -> NDArray[np.uint8]:
     return records.view(np.uint8).reshape(len(records), records.dtype.itemsize)
 
 
 @compiled
-def _count(slots: Int64Array, newest: Links, older: Links) -> int:
-    """Records in the chains of some customers."""
-    count = 0
-    for slot in slots:
-        at = newest[slot]
-        while at != END:
-            count, at = count + 1, older[at]
-    return count
-
-
-@compiled
-def _write_customers(slots: Int64Array, lives: NDArray[np.uint8], closed: _Chained, ids: _Chained, to: Spans) -> int:
-    """A life, whether a newest summary follows, that summary, and the remembered ids from old to new."""
+def _write_customers(
+    slots: Int64Array,
+    lives: NDArray[np.uint8],
+    accepted: Int64Array,
+    summaries: _Chained,
+    ids: _Chained,
+    to: Spans,
+) -> int:
+    """A life, whether a newest summary follows, that summary, and the newest chunk's ids from old to new."""
     at = 0
     for row in range(len(slots)):
         start, slot = at, slots[row]
         at = _copy(lives, row, to.text, at + _HEADER_BYTES)
-        newest = closed.newest[slot]
+        newest = summaries.newest[slot]
         to.text[at] = newest != END
         at += 1
         if newest != END:
-            at = _copy(closed.content, newest, to.text, at)
-        size = ids.content.shape[1]
-        block, end = ids.newest[slot], at
-        while block != END:
-            block, end = ids.older[block], end + size
-        block, at = ids.newest[slot], end
-        while block != END:
-            _copy(ids.content, block, to.text, end - size)
-            block, end = ids.older[block], end - size
+            at = _copy(summaries.content, newest, to.text, at)
+        if accepted[slot]:
+            at = _copy_ids(ids, ids.newest[slot], (accepted[slot] - 1) // BLOCK % CHUNK_BLOCKS + 1, to.text, at)
         _seal(to, row, start, at)
     return at
 
 
 @compiled
-def _write_chunks(stale: Int64Array, closed: _Chained, window: Int64Array, to: Spans, row: int, at: int) -> int:
+def _write_summaries(stale: Int64Array, window: Int64Array, summaries: _Chained, to: Spans, row: int, at: int) -> int:
     """The closed summaries of a chunk from new to old; a chunk that has none left stays a tombstone."""
     for slot, chunk in stale:
-        start, one = at, closed.newest[slot]
+        start, one = at, summaries.newest[slot]
         at += _HEADER_BYTES
         if one != END:
-            one = closed.older[one]
+            one = summaries.older[one]
         while one != END:
             if window[one] // CHUNK == chunk:
-                at = _copy(closed.content, one, to.text, at)
-            one = closed.older[one]
+                at = _copy(summaries.content, one, to.text, at)
+            one = summaries.older[one]
         if at > start + _HEADER_BYTES:
             _seal(to, row, start, at)
         else:
             at = start
         row += 1
     return at
+
+
+@compiled
+def _write_ids(closed: Int64Array, accepted: Int64Array, ids: _Chained, to: Spans, row: int, at: int) -> int:
+    """The ids of a chunk from old to new; a chunk that was forgotten stays a tombstone."""
+    for slot, chunk in closed:
+        block, one = (accepted[slot] - 1) // BLOCK, ids.newest[slot]
+        while one != END and block // CHUNK_BLOCKS > chunk:
+            one, block = ids.older[one], block - 1
+        if one != END:
+            start, at = at, _copy_ids(ids, one, CHUNK_BLOCKS, to.text, at + _HEADER_BYTES)
+            _seal(to, row, start, at)
+        row += 1
+    return at
+
+
+@compiled
+def _copy_ids(ids: _Chained, newest: int, count: int, text: UInt8Array, at: int) -> int:
+    """So many blocks of a chain, the last of them `newest`."""
+    size: int = ids.content.shape[1]
+    for turn in range(count - 1, -1, -1):
+        _copy(ids.content, newest, text, at + turn * size)
+        newest = ids.older[newest]
+    return at + count * size
 
 
 @compiled
@@ -219,13 +241,29 @@ def restore(table: CustomerTable, rows: Block, *, watermark_ms: int, swept_ms: i
         InvariantError: If a row is corrupt or of another version.
     """
     table.watermark_ms = watermark_ms
-    newest_slots, newest = _take_up_customers(table, *_unsealed(rows, _CUSTOMER_KEY, _CUSTOMER_KEY_BYTES))
-    owners, closed = _unsealed(rows, _CHUNK_KEY, _CHUNK_KEY_BYTES)
-    closed_slots = np.repeat(table.slots(owners), (closed.stop - closed.start) // SUMMARY.itemsize)
-    table.summaries.fill(
-        np.concatenate([newest_slots, closed_slots]), np.concatenate([newest, packed(closed).text.view(SUMMARY)])
-    )
+    newest, latest_ids = _take_up_customers(table, *_unsealed(rows, _CUSTOMER_KEY, _CUSTOMER_KEY_BYTES))
+    closed, closed_ids = (_chunks_of(table, rows, kind) for kind in (_SUMMARIES_KEY, _IDS_KEY))
+    summaries = _by_customer(newest, closed)
+    table.summaries.fill(summaries.each(summaries.slot, SUMMARY), summaries.records(SUMMARY))
+    ids = _by_customer(latest_ids, closed_ids)
+    table.remembered.fill(ids.each(ids.slot, IDS), ids.each(ids.number, IDS), ids.records(IDS))
     table.resume_sweep(swept_ms)
+
+
+class _Chunks(NamedTuple):
+    """C chunks of chained records, as rows hold them."""
+
+    slot: Int64Array
+    number: Int64Array
+    content: Spans
+
+    def each(self, values: Int64Array, dtype: np.dtype[np.void]) -> Int64Array:
+        """The chunk's value for each of its records."""
+        return np.repeat(values, (self.content.stop - self.content.start) // dtype.itemsize)
+
+    def records(self, dtype: np.dtype[np.void]) -> Records:
+        """All records, chunk by chunk."""
+        return packed(self.content).text.view(dtype)
 
 
 def _unsealed(rows: Block, kind: bytes, key_bytes: int) -> tuple[Spans, Spans]:
@@ -235,14 +273,30 @@ def _unsealed(rows: Block, kind: bytes, key_bytes: int) -> tuple[Spans, Spans]:
     return keys._replace(start=keys.start + key_bytes), unseal(keys, values)
 
 
-def _take_up_customers(table: CustomerTable, customers: Spans, content: Spans) -> tuple[Int64Array, Records]:
-    """Take up lives, decisions and ids; gives the newest summaries behind the slots of their customers."""
+def _chunks_of(table: CustomerTable, rows: Block, kind: bytes) -> _Chunks:
+    customers, content = _unsealed(rows, kind, _CHUNK_KEY_BYTES)
+    number = packed(Spans(customers.text, customers.start - 8, customers.start)).text.view(">i8").astype(np.int64)
+    return _Chunks(table.slots(customers), number, content)
+
+
+def _take_up_customers(table: CustomerTable, customers: Spans, content: Spans) -> tuple[_Chunks, _Chunks]:
+    """Take up lives and decisions; gives the newest summaries and the newest chunks of ids."""
     slots, (text, start, stop) = table.slots(customers), content
     flag = start + CUSTOMER.itemsize
-    table.rows[slots] = packed(Spans(text, start, flag)).text.view(CUSTOMER)
+    lives = packed(Spans(text, start, flag)).text.view(CUSTOMER)
+    table.rows[slots] = lives
     has_newest = text[flag] == 1
-    newest_at = flag[has_newest] + 1
-    ids_at = flag + 1 + has_newest * SUMMARY.itemsize
-    ids = packed(Spans(text, ids_at, stop))
-    table.remembered.fill(np.repeat(slots, (stop - ids_at) // IDS.itemsize), ids.text.view(IDS))
-    return slots[has_newest], packed(Spans(text, newest_at, newest_at + SUMMARY.itemsize)).text.view(SUMMARY)
+    newest_at, ids_at = flag[has_newest] + 1, flag + 1 + has_newest * SUMMARY.itemsize
+    newest = Spans(text, newest_at, newest_at + SUMMARY.itemsize)
+    return (
+        _Chunks(slots[has_newest], np.zeros_like(newest_at), newest),
+        _Chunks(slots, chunk_of(lives["accepted"]), Spans(text, ids_at, stop)),
+    )
+
+
+def _by_customer(some: _Chunks, others: _Chunks) -> _Chunks:
+    """Chunks of one text, each customer's together and in the order of their numbers."""
+    slot, number = (np.concatenate(each) for each in zip(some[:2], others[:2], strict=True))
+    start, stop = (np.concatenate(each) for each in zip(some.content[1:], others.content[1:], strict=True))
+    order = np.lexsort((number, slot))
+    return _Chunks(slot[order], number[order], Spans(some.content.text, start[order], stop[order]))

@@ -35,7 +35,7 @@ NEXT_START_MS = LOAD_START_MS + 7 * HISTORY_WEEKS * DAY_MS
 START = Position(0, "", PARTITIONS)
 _CUSTOMER = re.compile(rb'"customer_id":"c(\d+)"')
 _SESSION = re.compile(rb'"session_id":"([^"]*)"')
-_ID_AT = {b"c": 1, b"w": 9}
+_ID_AT = {b"c": 1, b"w": 9, b"i": 9}
 """Where the id begins in the changelog's keys of customers and of chunks."""
 
 
