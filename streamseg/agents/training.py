@@ -1,4 +1,4 @@
-"""Challengers trained in a process of their own: at low priority, within bounds of memory and time, resumable.
+"""Challengers trained in a process of their own: behind all others, within bounds of memory and time, resumable.
 
 A job arrives: touchpoints, a plan, the encoders to try. Leaves: the best challenger with its verdict. Each that is
 finished is kept in the job's folder, so a training that is killed goes on with those that are missing. It knows no
@@ -22,6 +22,7 @@ from typing import Any, Final
 
 import orjson
 
+from streamseg.agents.background import making_way
 from streamseg.core.spec import CoreSpec
 from streamseg.errors import ConfigError, StreamsegError, TransientError
 from streamseg.model.artifact import load, read_manifest
@@ -34,8 +35,6 @@ LOOK_S: Final = 0.2
 """How often the child is looked after."""
 END_LIMIT_S: Final = 5.0
 """A child that was told to end and has not by then is killed."""
-LOW_PRIORITY: Final = 10
-"""Niceness: workers on the same machine go first."""
 MB: Final = 1_048_576
 
 
@@ -192,11 +191,11 @@ def _resident_mb(pid: int | None) -> float:
 def _work(job: TrainingJob, folder: Path, tells: Connection) -> None:
     """Be the child: train what is missing; say why if that can't be."""
     _end_with_parent()
-    os.nice(LOW_PRIORITY)
     try:
-        for attempt in job.attempts:
-            if not _report(folder, attempt).exists():
-                _train(job, folder, attempt)
+        with making_way():
+            for attempt in job.attempts:
+                if not _report(folder, attempt).exists():
+                    _train(job, folder, attempt)
     except StreamsegError as reason:
         tells.send_bytes(str(reason).encode())
 
