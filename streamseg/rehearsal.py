@@ -12,6 +12,7 @@ import numpy as np
 import orjson
 
 from streamseg.core.latest import Latest
+from streamseg.core.remembered import CHUNK_IDS
 from streamseg.core.scores import Scorer
 from streamseg.core.windows import DAY_MS
 from streamseg.kafka.batches_in import read_batches
@@ -31,7 +32,8 @@ def rehearse(rules: Rules, scorer: Scorer) -> None:
     """Take a customer who falls silent, and another, from a fetch to Kafka's batches and back; all is thrown away."""
     pipeline = Pipeline(rules, scorer)
     window_days = rules.spec.windows.length_days
-    days = [0, 0, *(window_days * week for week in range(1, rules.spec.gate_touchpoints + 3))]
+    at_first = [0] * (CHUNK_IDS + 1)  # the ids of a chunk, and one that closes it
+    days = [*at_first, *(window_days * week for week in range(1, rules.spec.gate_touchpoints + 3))]
     sent = [_record("rehearsal", number, day) for number, day in enumerate(days)]
     sent.append(_record("rehearsal", len(days) - 1, days[-1]))  # a repeat
     sent.append(_record("other", len(days), days[-1] + 3 * window_days + rules.spec.gate_age_days))

@@ -36,7 +36,7 @@ class Interner(Sequence[bytes]):
         self._text: UInt8Array = np.zeros(1_024, np.uint8)
         self._end = np.zeros(64, np.int64)
         """Where the string of each slot ends, by slot + 1."""
-        self._places: Places = np.full(128, _FREE, np.int32)
+        self._places: Places = np.empty(0, np.int32)
         self._count = 0
 
     def __len__(self) -> int:

@@ -25,7 +25,7 @@ pipeline = Pipeline(Rules(), scorer)
 lines = list(simulate(Options(seed=3, customers=40, events=3_000, days=200)).lines())
 counts = pipeline.process(list(records(lines)), now_ms=None).counts
 print(counts.scored, counts.swept)
-late = {name: number for name, number in compiled().items() if number > before.get(name, number)}
+late = {name: number for name, number in compiled().items() if number > before.get(name, 0)}
 assert not late, late
 wanted = {"_read", "_nullable", "_scan", "_judge", "_describe", "_fold", "_write", "_lay_out", "_first_unsound"}
 assert wanted <= set(before), before
